@@ -1,0 +1,235 @@
+"""Where everything of a course lies: one object that knows the root and derives every path."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+import re
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from autograde.errors import CourseError
+
+SOURCE = "autograde/source"
+RELEASE = "notebooks"
+SUBMITTED = "autograde/submitted"
+AUTOGRADED = "autograde/autograded"
+FEEDBACK = "autograde/feedback"
+STATE = "autograde/state"
+GRADEBOOK = "autograde/gradebook.db"
+# The instructor's own calendar: columns lab, due.
+DUE_DATES = "autograde/duedates.csv"
+# When the instructor's side received what: columns student, lab, received.
+RECEIVED = "autograde/state/received.csv"
+
+COURSE_ID = "policy_gradients"
+
+
+def find_root(start: Path | str | None = None) -> Path:
+    """The course root: the nearest folder at or above `start` that has `solutions/`.
+
+    Without one, the repository that this package lies in. So commands work from any folder
+    inside a course.
+    """
+    here = Path(start or os.getcwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / "solutions").is_dir() and (folder / "nbgrader_config.py").is_file():
+            return folder
+    repository = Path(__file__).resolve().parents[1]
+    return repository if (repository / "solutions").is_dir() else here
+
+
+@dataclass(frozen=True)
+class Course:
+    """A course on disk: `solutions/` and `notebooks/` (labs), `autograde/` (the class's data).
+
+    `db` is a SQLAlchemy URL; by default SQLite at `autograde/gradebook.db`.
+    """
+
+    root: Path
+    db: str | None = field(default=None)
+
+    @classmethod
+    def open(cls, root: Path | str | None = None, db: str | None = None) -> Course:
+        """The course at `root`, or the one around the working directory. CourseError if none."""
+        path = Path(root).expanduser().resolve() if root is not None else find_root()
+        if not (path / "solutions").is_dir():
+            raise CourseError(
+                f"{path} is not a course (it has no folder solutions/); "
+                "start in the course's folder or name it: --course DIR"
+            )
+        return cls(path, db)
+
+    # --- folders -----------------------------------------------------------------------
+    @property
+    def solutions(self) -> Path:
+        return self.root / "solutions"
+
+    @property
+    def source(self) -> Path:
+        return self.root / SOURCE
+
+    @property
+    def release(self) -> Path:
+        return self.root / RELEASE
+
+    @property
+    def submitted(self) -> Path:
+        return self.root / SUBMITTED
+
+    @property
+    def autograded(self) -> Path:
+        return self.root / AUTOGRADED
+
+    @property
+    def feedback(self) -> Path:
+        return self.root / FEEDBACK
+
+    @property
+    def state(self) -> Path:
+        return self.root / STATE
+
+    @property
+    def db_url(self) -> str:
+        return self.db or f"sqlite:///{self.root / GRADEBOOK}"
+
+    # --- labs --------------------------------------------------------------------------
+    def labs(self) -> list[str]:
+        """Names of the labs that have a source, sorted."""
+        return sorted(path.stem for path in self.solutions.glob("*.py"))
+
+    def check_lab(self, lab: str) -> str:
+        """`lab` if it is one of the labs, else a CourseError that lists them."""
+        labs = self.labs()
+        if lab in labs:
+            return lab
+        listed = ", ".join(labs) or "none yet: solutions/ is empty"
+        close = difflib.get_close_matches(lab, labs, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]}? " if close else ""
+        raise CourseError(f"unknown lab {lab!r}; {hint}labs: {listed}")
+
+    def solution_path(self, lab: str) -> Path:
+        return self.solutions / f"{lab}.py"
+
+    def source_path(self, lab: str) -> Path:
+        return self.source / lab / f"{lab}.ipynb"
+
+    def release_path(self, lab: str) -> Path:
+        return self.release / lab / f"{lab}.ipynb"
+
+    def submission_dir(self, student: str, lab: str) -> Path:
+        return self.submitted / student / lab
+
+    def autograded_path(self, student: str, lab: str) -> Path:
+        return self.autograded / student / lab / f"{lab}.ipynb"
+
+    def feedback_path(self, student: str, lab: str) -> Path:
+        return self.feedback / student / lab / f"{lab}.html"
+
+    # --- dates, from the instructor's side only -----------------------------------------
+    def due(self, lab: str) -> datetime | None:
+        """When `lab` is due, in UTC without time zone, from autograde/duedates.csv."""
+        for row in _rows(self.root / DUE_DATES, ("lab", "due")):
+            if row["lab"] == lab:
+                return parse_time(row["due"], DUE_DATES)
+        return None
+
+    def received(self, lab: str) -> dict[str, datetime]:
+        """When each student's `lab` came in, UTC; students without a record are left out.
+
+        Read from autograde/state/received.csv, which the instructor's collecting writes; never
+        from the timestamp.txt in a submission, which its author can set.
+        """
+        return {
+            row["student"]: parse_time(row["received"], RECEIVED)
+            for row in _rows(self.root / RECEIVED, ("student", "lab", "received"))
+            if row["lab"] == lab
+        }
+
+    # --- nbgrader ----------------------------------------------------------------------
+    def nbgrader_config(self):
+        """The traitlets Config with which every nbgrader app and converter sees this course."""
+        from traitlets.config import Config
+
+        c = Config()
+        configure(c, self)
+        return c
+
+
+def configure(c, course: Course) -> None:
+    """Write this course into a traitlets Config `c` (used by nbgrader_config.py too).
+
+    Everything of ours comes in through nbgrader's extension points: exporter classes and
+    preprocessor lists. They are named by strings, so that a server that only reads the
+    configuration does not import them.
+    """
+    c.CourseDirectory.root = str(course.root)
+    c.CourseDirectory.course_id = COURSE_ID
+    c.CourseDirectory.source_directory = SOURCE
+    c.CourseDirectory.release_directory = RELEASE
+    c.CourseDirectory.submitted_directory = SUBMITTED
+    c.CourseDirectory.autograded_directory = AUTOGRADED
+    c.CourseDirectory.feedback_directory = FEEDBACK
+    c.CourseDirectory.db_url = course.db_url
+    c.CourseDirectory.ignore = [
+        ".ipynb_checkpoints",
+        "*.pyc",
+        "__pycache__",
+        "feedback",
+        # Absolute globs: nbgrader's converters match them against full paths, its exchange only
+        # against base names. So nothing beside the notebook is ever copied out of a submission
+        # (symlinks would be followed), while collecting works as usual.
+        str(course.submitted / "*" / "*"),
+    ]
+    c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+    c.Autograde.exporter_class = "autograde.exporter.SubmissionExporter"
+    c.Autograde.sanitize_preprocessors = [
+        "nbgrader.preprocessors.ClearOutput",
+        "nbgrader.preprocessors.OverwriteKernelspec",
+        "nbgrader.preprocessors.OverwriteCells",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.Autograde.autograde_preprocessors = [
+        "autograde.preprocessors.IsolatedExecute",
+        "autograde.preprocessors.RecordReceived",
+        "nbgrader.preprocessors.LimitOutput",
+        "nbgrader.preprocessors.SaveAutoGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
+    c.Autograde.pre_convert_hook = "autograde.exporter.name_the_notebook"
+    c.GenerateFeedback.exporter_class = "autograde.exporter.FeedbackExporter"
+    c.GenerateFeedback.preprocessors = [
+        "autograde.preprocessors.StripHiddenTests",
+        "nbgrader.preprocessors.GetGrades",
+        "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
+    ]
+    # The formgrader renders autograded notebooks for the instructor with this exporter.
+    c.HTMLExporter.sanitize_html = True
+
+
+def parse_time(text: str, where: str) -> datetime:
+    """A time in ISO 8601 (with or without zone; without: UTC) as naive UTC. CourseError if not."""
+    cleaned = re.sub(r"\s+UTC$|Z$", "+00:00", text.strip())
+    try:
+        when = datetime.fromisoformat(cleaned)
+    except ValueError:
+        raise CourseError(
+            f"{where}: {text!r} is not a time; write it like 2026-05-31T23:59+02:00"
+        ) from None
+    if when.tzinfo is not None:
+        when = when.astimezone(timezone.utc).replace(tzinfo=None)
+    return when
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        missing = [name for name in columns if name not in (reader.fieldnames or [])]
+        if missing:
+            raise CourseError(f"{path}: its first line must name the columns {', '.join(columns)}")
+        return [{name: (row[name] or "").strip() for name in columns} for row in reader]
