@@ -1,0 +1,163 @@
+"""Judge what a student's function did: fresh inputs out, observation in, points and words back.
+
+Everything here runs on the trusted side. ``request`` gives the inputs that may cross into the
+sandbox; ``judge`` holds the observation that comes back against the independent references.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from importlib import import_module
+from typing import Any
+
+from autograde.judge.spec import Exercise, generator
+from course_utils.checks import messages
+from course_utils.checks.visible import assess
+
+_SENT = ("name", "args", "wrt", "cpu_seconds")
+_LABS = ("lab5_ppo",)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one hidden test.
+
+    ``score`` lies in [0, ``max``]; ``message`` is plain text for the student; ``mistake`` is the
+    id of the recognized mistake or None; ``aspects`` lists name, weight and whether it passed.
+    """
+
+    score: float
+    max: float
+    message: str
+    mistake: str | None
+    passed: bool
+    aspects: list[dict] = field(default_factory=list)
+
+    def as_dict(self) -> dict:
+        """Return the verdict as plain data."""
+        return asdict(self)
+
+
+def exercises(lab: str) -> list[str]:
+    """Return the exercise names of ``lab`` in the order of its notebook."""
+    return list(_lab(lab))
+
+
+def has(exercise_id: str) -> bool:
+    """Tell whether there is a hidden test with the id ``<lab>/<exercise>``."""
+    lab, _, name = exercise_id.partition("/")
+    return lab in _LABS and name in _lab(lab)
+
+
+def _lab(lab: str) -> dict[str, Exercise]:
+    if lab not in _LABS:
+        raise ValueError(f"no hidden tests for {lab!r}; there are some for: {', '.join(_LABS)}")
+    return import_module(f"autograde.judge.{lab}").EXERCISES
+
+
+def _exercise(exercise_id: str) -> Exercise:
+    lab, _, name = exercise_id.partition("/")
+    found = _lab(lab)
+    if name not in found:
+        raise ValueError(f"{lab} has no hidden test {name!r}; it has: {', '.join(found)}")
+    return found[name]
+
+
+@lru_cache(maxsize=64)
+def _cases(exercise_id: str, seed: int) -> list[dict]:
+    return _exercise(exercise_id).cases(generator(seed, exercise_id), False)
+
+
+def request(exercise_id: str, seed: int) -> dict:
+    """Return the inputs of a hidden test under a grading seed: plain data without any answer."""
+    cases = [{k: c[k] for k in _SENT if k in c} for c in _cases(exercise_id, seed)]
+    return {
+        "exercise": exercise_id,
+        "function": exercise_id.partition("/")[2],
+        "cases": copy.deepcopy(cases),
+    }
+
+
+_FAILURES = {
+    "timeout": "It did not come to an end in the time allowed.",
+    "kernel died": "The kernel stopped while the function ran (was it ended from inside, or did "
+    "it use up its memory?).",
+    "no answer": "No answer came back from the function.",
+}
+
+
+def judge(
+    exercise_id: str,
+    seed: int,
+    observation: dict | None,
+    points: float,
+    failure: str | None = None,
+) -> Verdict:
+    """Judge an observation; ``failure`` says why there is none (``"timeout"``, ``"kernel died"``).
+
+    The observation comes from an untrusted process: whatever its form, the outcome is a verdict
+    with a score in [0, points].
+    """
+    name = exercise_id.partition("/")[2]
+    spec = _exercise(exercise_id)
+    if failure is not None or not _well_formed(observation, _cases(exercise_id, seed)):
+        reason = _FAILURES.get(failure or "no answer", failure or "")
+        message = f"{name}: not right yet.\n\n  {reason or _FAILURES['no answer']}"
+        mistake = "does_not_return" if failure == "timeout" else "no_answer"
+        return Verdict(0.0, points, message, mistake, False, _aspects(spec, set(spec.weights)))
+    from autograde.judge.mistakes import known_mistakes
+
+    observed = copy.deepcopy(observation)
+    cases = copy.deepcopy(_cases(exercise_id, seed))
+    try:
+        for case, entry in zip(cases, observed["cases"], strict=bool(observed["callable"])):
+            if spec.complete is not None:
+                spec.complete(case, entry)
+        entries, titles = known_mistakes(exercise_id, seed)
+        found, mistake, message = assess(name, observed, cases, entries, titles)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        # Only a forged observation has a form that the checks above let pass and this does not.
+        message = f"{name}: not right yet.\n\n  The answer had an unexpected form ({error})."[:500]
+        return Verdict(0.0, points, message, "no_answer", False, _aspects(spec, set(spec.weights)))
+    failed = {d.aspect for d in found}
+    if not observed["callable"] or "value" in failed:
+        failed = set(spec.weights)
+    aspects = _aspects(spec, failed)
+    score = round(points * sum(a["weight"] for a in aspects if a["passed"]), 2) if failed else points
+    if failed and score > 0:
+        lost = ", ".join(a["name"] for a in aspects if not a["passed"])
+        message += f"\n\n  Points for everything except: {lost}."
+    return Verdict(min(max(score, 0.0), points), points, message, mistake, not found, aspects)
+
+
+def _aspects(spec: Exercise, failed: set[str]) -> list[dict]:
+    total = sum(spec.weights.values())
+    return [
+        {"name": name, "weight": weight / total, "passed": name not in failed}
+        for name, weight in spec.weights.items()
+    ]
+
+
+def _well_formed(observation: Any, cases: list[dict]) -> bool:
+    if not isinstance(observation, dict) or not isinstance(observation.get("cases"), list):
+        return False
+    if observation.get("callable") is not True:
+        return observation.get("callable") is False and observation["cases"] == []
+    entries = observation["cases"]
+    return len(entries) == len(cases) and all(
+        isinstance(entry, dict)
+        and entry.get("name") == case["name"]
+        and entry.get("status") in ("ok", "raised", "timeout", "skipped")
+        and isinstance(entry.get("facts"), dict)
+        and (entry.get("error") is None or _plain_error(entry["error"]))
+        for entry, case in zip(entries, cases, strict=True)
+    )
+
+
+def _plain_error(error: Any) -> bool:
+    return isinstance(error, dict) and all(isinstance(v, str) for v in error.values())
+
+
+__all__ = ["Verdict", "exercises", "has", "judge", "messages", "request"]

@@ -1,0 +1,788 @@
+"""Hidden tests of lab 5 (PPO): fresh inputs, and what is right for them by an independent route.
+
+References are NumPy in float64 with gradients worked out by hand, sample by sample from the
+six-region table, not by autograd and not with the lab's own code. ``tests`` compares them with
+Stable-Baselines3 as well. Equations: Schulman et al. (2017), https://arxiv.org/abs/1707.06347.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
+from course_utils.checks.codec import array_from_plain, array_to_plain, encode_arguments
+
+Array = np.ndarray
+
+
+def _f32(x: Any) -> Array:
+    """Round to the float32 that the student receives, then compute in float64."""
+    return np.asarray(x, dtype=np.float32).astype(np.float64)
+
+
+def _log_probs(rng: np.random.Generator, size: int, spread: float = 0.35) -> tuple[Array, Array]:
+    """Draw new and old log-probabilities [size] whose ratio lies on all sides of the band."""
+    old = -rng.uniform(0.3, 2.5, size)
+    return _f32(old + rng.normal(0.0, spread, size)), _f32(old)
+
+
+def _away_from_bounds(
+    rng: np.random.Generator, size: int, epsilon: float, spread: float = 0.35
+) -> tuple[Array, Array]:
+    """Draw log-probabilities whose ratio is not within rounding of 1 - epsilon or 1 + epsilon."""
+    while True:
+        new, old = _log_probs(rng, size, spread)
+        ratio = np.exp(new - old)
+        if (np.abs(np.abs(ratio - 1) - epsilon) > 1e-3).all():
+            return new, old
+
+
+def _advantages(rng: np.random.Generator, size: int) -> Array:
+    """Draw advantages [size] of both signs, none near zero, mean not zero."""
+    sign = rng.choice([-1.0, 1.0], size)
+    if size > 1:
+        sign[:2] = [1.0, -1.0]
+    return _f32(sign * rng.uniform(0.4, 2.5, size) + 0.1)
+
+
+def _epsilon(rng: np.random.Generator) -> float:
+    return float(np.round(rng.uniform(0.08, 0.38), 3))
+
+
+# --- probability_ratio ---------------------------------------------------------------------------
+
+
+def _ratio_case(name: str, new: Array, old: Array, **kw: Any) -> dict:
+    ratio = np.exp(new - old)
+    args = {"new_log_probs": tensor(new), "old_log_probs": tensor(old)}
+    gradients = {"new_log_probs": weights(len(new)) * ratio, "old_log_probs": None}
+    return call_case(name, args, ratio, gradients, **kw)
+
+
+def ratio_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for r = pi_new(a|s) / pi_old(a|s), equation 6 ff."""
+    cases = [
+        _ratio_case("a batch", *_log_probs(rng, 11)),
+        _ratio_case("another size", *_log_probs(rng, 7, 0.8)),
+        _ratio_case("a batch of one", *_log_probs(rng, 1), aspect="corners"),
+    ]
+    old = _f32(-rng.uniform(110.0, 150.0, 5))
+    cases.append(
+        _ratio_case(
+            "very unlikely actions", _f32(old + rng.normal(0, 0.5, 5)), old, aspect="corners",
+            about="log-probabilities near -120, whose exp is 0 in float32",
+        )
+    )  # fmt: skip
+    if not visible:
+        new, old = _log_probs(rng, 5000)
+        cases.append(_ratio_case("a large batch", new, old, aspect="cost", cpu_seconds=4.0))
+    return cases
+
+
+# --- clipped_surrogate_loss ----------------------------------------------------------------------
+
+
+def surrogate(ratio: Array, advantages: Array, epsilon: float) -> tuple[Array, Array]:
+    """Read objective [B] and its slope in the ratio [B] off the six-region table.
+
+    A > 0 pays until the ratio is above 1 + epsilon, A < 0 until it is below 1 - epsilon; past
+    that bound the objective is flat. In the other four regions it is the line r * A.
+    """
+    objective, slope = np.empty_like(ratio), np.empty_like(ratio)
+    for i, (r, a) in enumerate(zip(ratio, advantages, strict=True)):
+        if a > 0 and r > 1 + epsilon:
+            objective[i], slope[i] = (1 + epsilon) * a, 0.0
+        elif a < 0 and r < 1 - epsilon:
+            objective[i], slope[i] = (1 - epsilon) * a, 0.0
+        else:
+            objective[i], slope[i] = r * a, a
+    return objective, slope
+
+
+def _surrogate_case(
+    name: str, new: Array, old: Array, advantages: Array, epsilon: float, **kw: Any
+) -> dict:
+    ratio = np.exp(new - old)
+    objective, slope = surrogate(ratio, advantages, epsilon)
+    args = {
+        "new_log_probs": tensor(new),
+        "old_log_probs": tensor(old),
+        "advantages": tensor(advantages),
+        "clip_epsilon": epsilon,
+    }
+    gradients = {
+        "new_log_probs": -slope * ratio / len(ratio),
+        "old_log_probs": None,
+        "advantages": None,
+    }
+    return call_case(name, args, -objective.mean(), gradients, **kw)
+
+
+def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for L^CLIP, equation 7; the first one is the six-region table."""
+    cases = []
+    for name, epsilon in (("the six regions", _epsilon(rng)), ("another epsilon", _epsilon(rng))):
+        ratio = np.array([1 - 2 * epsilon, 1 + 0.5 * epsilon, 1 + 2 * epsilon] * 2)
+        ratio *= 1 + rng.uniform(-0.02, 0.02, 6)
+        old = _f32(-rng.uniform(0.4, 2.0, 6))
+        new = _f32(old + np.log(ratio))
+        advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
+        about = "advantages of both signs; ratios below, inside and above the band"
+        cases.append(_surrogate_case(name, new, old, advantages, epsilon, about=about))
+    epsilon = _epsilon(rng)
+    new, old = _away_from_bounds(rng, 11, epsilon)
+    cases.append(_surrogate_case("a batch", new, old, _advantages(rng, 11), epsilon))
+    # One sample a case: a mean over a batch can hide a fault in one region behind the others.
+    for name, factor, sign in (
+        ("A > 0 and the ratio far above the band", 2.5, 1.0),
+        ("A > 0 and the ratio far below the band", 0.4, 1.0),
+        ("A < 0 and the ratio far above the band", 2.5, -1.0),
+        ("A < 0 and the ratio far below the band", 0.4, -1.0),
+    ):
+        old = _f32(-rng.uniform(0.9, 2.0, 1))
+        new = _f32(old + np.log(factor * (1 + rng.uniform(-0.1, 0.1))))
+        a = _f32(sign * rng.uniform(0.5, 2.0, 1))
+        cases.append(_surrogate_case(name, new, old, a, _epsilon(rng)))
+    old = _f32(-rng.uniform(110.0, 150.0, 5))
+    new = _f32(old + rng.choice([-0.5, 0.03, 0.5], 5))
+    cases.append(
+        _surrogate_case(
+            "very unlikely actions", new, old, _advantages(rng, 5), 0.2, aspect="corners",
+            about="log-probabilities near -120, whose exp is 0 in float32",
+        )
+    )  # fmt: skip
+    new, old = _away_from_bounds(rng, 5, 0.2)
+    advantages = _advantages(rng, 5)
+    advantages[2] = 0.0
+    cases.append(
+        _surrogate_case("an advantage of zero", new, old, advantages, 0.2, aspect="corners")
+    )
+    if not visible:
+        new, old = _away_from_bounds(rng, 5000, 0.2)
+        cases.append(
+            _surrogate_case(
+                "a large batch", new, old, _advantages(rng, 5000), 0.2,
+                aspect="cost", cpu_seconds=4.0,
+            )
+        )  # fmt: skip
+    return cases
+
+
+# --- has_gradient --------------------------------------------------------------------------------
+
+
+def _has_gradient_case(name: str, ratio: Array, advantages: Array, epsilon: float, **kw: Any):
+    _, slope = surrogate(ratio, advantages, epsilon)
+    args = {"ratio": tensor(ratio), "advantages": tensor(advantages), "clip_epsilon": epsilon}
+    return call_case(name, args, slope != 0, dtype="bool", **kw)
+
+
+def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for the six-region table as yes and no."""
+    cases = []
+    for name in ("the six regions", "another epsilon"):
+        epsilon = _epsilon(rng)
+        ratio = _f32([1 - 2 * epsilon, 1 + 0.5 * epsilon, 1 + 2 * epsilon] * 2)
+        advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
+        about = "advantages of both signs; ratios below, inside and above the band"
+        cases.append(_has_gradient_case(name, ratio, advantages, epsilon, about=about))
+    epsilon = _epsilon(rng)
+    new, old = _away_from_bounds(rng, 11, epsilon)
+    cases.append(
+        _has_gradient_case("a batch", _f32(np.exp(new - old)), _advantages(rng, 11), epsilon)
+    )
+    zeros = _f32([0.0, 0.0, 0.0, 1.5, -0.7])
+    ratio = _f32([0.5, 1.01, 1.6, 0.6, 1.7])
+    cases.append(_has_gradient_case("some advantages are zero", ratio, zeros, 0.25, aspect="corners"))
+    for ratio_of_one, advantage in ((1.5, 1.0), (0.5, 1.0)):
+        cases.append(
+            _has_gradient_case(
+                f"one sample, ratio {ratio_of_one}", _f32([ratio_of_one]), _f32([advantage]), 0.2,
+                aspect="corners",
+            )
+        )  # fmt: skip
+    if not visible:
+        new, old = _away_from_bounds(rng, 5000, 0.2)
+        cases.append(
+            _has_gradient_case(
+                "a large batch", _f32(np.exp(new - old)), _advantages(rng, 5000), 0.2,
+                aspect="cost", cpu_seconds=4.0,
+            )
+        )  # fmt: skip
+    return cases
+
+
+# --- approx_kl -----------------------------------------------------------------------------------
+
+
+def _kl_case(name: str, new: Array, old: Array, **kw: Any) -> dict:
+    log_ratio = new - old
+    value = float(np.mean(np.expm1(log_ratio) - log_ratio))
+    args = {"new_log_probs": tensor(new), "old_log_probs": tensor(old)}
+    case = call_case(name, args, value, number=True, tolerance={"rtol": 2e-3, "atol": 2e-6}, **kw)
+    # A caller has new log-probabilities with a graph; a float that comes back holds none.
+    case["wrt"] = ["new_log_probs"]
+    case["expect"]["grad:new_log_probs"] = {"is": "constant"}
+    return case
+
+
+def kl_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for the k3 estimator, http://joschu.net/blog/kl-approx.html."""
+    cases = [
+        _kl_case("a batch", *_log_probs(rng, 11, 0.5)),
+        _kl_case("another size", *_log_probs(rng, 7, 0.8)),
+    ]
+    new, old = _log_probs(rng, 11, 0.3)
+    cases.append(_kl_case("mostly more likely now", np.maximum(new, old) + 0.25, old))
+    cases.append(_kl_case("a batch of one", *_log_probs(rng, 1, 0.8), aspect="corners"))
+    cases.append(_kl_case("nothing changed", old, old, aspect="corners"))
+    if not visible:
+        cases.append(_kl_case("a large batch", *_log_probs(rng, 5000), aspect="cost", cpu_seconds=4.0))
+    return cases
+
+
+# --- clipped_value_loss --------------------------------------------------------------------------
+
+
+def _value_case(
+    name: str, values: Array, old: Array, returns: Array, epsilon: float, **kw: Any
+) -> dict:
+    size = len(values)
+    loss, gradient = 0.0, np.zeros(size)
+    for i in range(size):
+        change = min(max(values[i] - old[i], -epsilon), epsilon)
+        plain, clipped = (values[i] - returns[i]) ** 2, (old[i] + change - returns[i]) ** 2
+        loss += max(plain, clipped) / size
+        if abs(values[i] - old[i]) <= epsilon or plain >= clipped:
+            gradient[i] = 2 * (values[i] - returns[i]) / size
+    args = {
+        "values": tensor(values),
+        "old_values": tensor(old),
+        "returns": tensor(returns),
+        "clip_epsilon": epsilon,
+    }
+    return call_case(name, args, loss, {"values": gradient, "old_values": None}, **kw)
+
+
+def _draw_values(rng: np.random.Generator, size: int, epsilon: float) -> tuple[Array, Array, Array]:
+    """Draw values, old values and returns [size], on all sides of the clip and never on it."""
+    while True:
+        old, returns = rng.normal(0.5, 1.0, size), rng.normal(0.0, 1.5, size)
+        values = old + rng.normal(0.0, 2.0 * epsilon, size)
+        change = np.abs(values - old)
+        clipped = old + np.clip(values - old, -epsilon, epsilon)
+        tie = np.abs((values - returns) ** 2 - (clipped - returns) ** 2) < 1e-3
+        if not (np.abs(change - epsilon) < 1e-3).any() and not (tie & (change > epsilon)).any():
+            return _f32(values), _f32(old), _f32(returns)
+
+
+def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for the clipped value loss (implementation detail 9 of Huang et al., 2022)."""
+    cases = []
+    for name, size in (("a batch", 11), ("another size", 7)):
+        epsilon = _epsilon(rng)
+        cases.append(_value_case(name, *_draw_values(rng, size, epsilon), epsilon))
+    e = 0.25
+    old = _f32([1.0, 1.0, 1.0, 1.0, 1.0])
+    values = _f32([1.125, 2.0, 2.0, 0.0, 0.0])
+    returns = _f32([3.0, 3.0, -1.0, 3.0, -1.0])
+    about = "the value moved a little; too far toward the return; too far away from it"
+    cases.append(_value_case("every side of the clip", values, old, returns, e, about=about))
+    cases.append(
+        _value_case("a batch of one", _f32([2.0]), _f32([1.0]), _f32([3.0]), e, aspect="corners")
+    )
+    if not visible:
+        drawn = _draw_values(rng, 500, 0.2)
+        big = [np.tile(x, 10) for x in drawn]
+        cases.append(_value_case("a large batch", *big, 0.2, aspect="cost", cpu_seconds=4.0))
+    return cases
+
+
+# --- minibatch_indices ---------------------------------------------------------------------------
+
+
+def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"):
+    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
+
+
+def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, aspect: str) -> dict:
+    seeds = rng.integers(1, 2**31, 2)
+    full, rest = divmod(size, part)
+    sizes = [part] * full + ([rest] if rest else [])
+    expect = {
+        "ended": _equal(
+            True, "a sequence that ends", "It must end when every index was used once.",
+            "never_ends",
+        ),
+        "items": _equal(
+            ["tensor of int64, 1-d"], "tensors of int64, each of shape [M]",
+            "Yield the indices themselves, as a one-dimensional tensor.", "wrong_items",
+        ),
+        "out_of_range": _equal(0, f"indices from 0 to {size - 1}", "", "out_of_range"),
+        "repeated": _equal(
+            0, "no index twice", "Each index belongs to exactly one minibatch.", "repeated_indices",
+            "{} repeated",
+        ),
+        "missing": _equal(
+            0, "every index once", "The last, smaller minibatch counts too.", "missing_indices",
+            "{} missing",
+        ),
+        "sizes": {
+            "is": "equal", "value": sizes, "say": f"minibatches of sizes {sizes}",
+            "got": "{}", "mistake": "wrong_sizes",
+        },
+    }  # fmt: skip
+    if size > 5:
+        aspects = {}
+        expect |= {
+            "in_order": _equal(
+                False, "a shuffled order", "Neighbors in time are alike; mix them.", "not_shuffled",
+                "the order 0, 1, 2, ...",
+            ),
+            "same_seed_same_batches": _equal(
+                True, "the same minibatches for the same seed",
+                "Draw from the generator that is passed in, not from the global one.",
+                "ignores_generator", "other minibatches",
+            ),
+            "next_call_same_batches": _equal(
+                False, "fresh minibatches at the next call",
+                "Each epoch deserves a new order.", "same_order_every_call", "the same ones again",
+            ),
+            "other_seed_same_batches": _equal(
+                False, "other minibatches for another seed",
+                "Draw from the generator that is passed in.", "ignores_seed", "the same ones",
+            ),
+        }  # fmt: skip
+        aspects = dict.fromkeys(
+            ("same_seed_same_batches", "next_call_same_batches", "other_seed_same_batches"),
+            "randomness",
+        )
+    else:
+        aspects = {}
+    return {
+        "name": name,
+        "about": f"batch_size = {size}, minibatch_size = {part}",
+        "aspect": aspect,
+        "aspects": aspects,
+        "hide_arguments": True,
+        "args": {
+            "batch_size": size,
+            "minibatch_size": part,
+            "seed": int(seeds[0]),
+            "other_seed": int(seeds[1]),
+        },
+        "expect": expect,
+    }
+
+
+def minibatch_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for a fresh shuffled partition of the batch (algorithm 1)."""
+    size = 23 if visible else int(rng.integers(17, 40))
+    part = 7 if visible else int(rng.choice([p for p in range(4, 9) if size % p]))
+    cases = [
+        _minibatch_case("the last one is smaller", rng, size, part, "value"),
+        _minibatch_case("an even split", rng, 4 * part, part, "value"),
+        _minibatch_case("minibatch larger than the batch", rng, 11, 64, "corners"),
+        _minibatch_case("a minibatch as large as the batch", rng, 13, 13, "corners"),
+        _minibatch_case("a batch of one", rng, 1, 4, "corners"),
+        _minibatch_case("minibatches of one", rng, 6, 1, "corners"),
+    ]
+    if not visible:
+        cases.append(_minibatch_case("a large batch", rng, 20_011, 256, "cost"))
+    return cases
+
+
+# --- linear_schedule -----------------------------------------------------------------------------
+
+
+def _schedule_case(update: int, n_updates: int, initial: float, aspect: str = "value") -> dict:
+    # Written as what is left of the run, in whole updates, before the division.
+    value = (n_updates - update) * initial / n_updates
+    args = {"update": update, "n_updates": n_updates, "initial": initial}
+    name = f"update {update} of {n_updates}, initial {initial:g}"
+    room = {"rtol": 1e-6, "atol": 1e-9 * abs(initial) + 1e-12}
+    return call_case(name, args, value, number=True, tolerance=room, aspect=aspect)
+
+
+def schedule_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for a learning rate that falls on a line to zero (Huang et al., 2022, detail 4)."""
+    n = 40 if visible else int(rng.integers(30, 80))
+    rate = 2.5e-4 if visible else float(f"{rng.uniform(1e-4, 1e-2):.3g}")
+    middle = n // 3
+    return [
+        _schedule_case(0, n, rate),
+        _schedule_case(middle, n, rate),
+        _schedule_case(n - 1, n, rate),
+        _schedule_case(n, n, rate),
+        _schedule_case(5, 16, 0.5),
+        _schedule_case(3, 7, 2),
+        _schedule_case(0, 1, rate, "corners"),
+        _schedule_case(1, 1, rate, "corners"),
+    ]
+
+
+# --- ppo_update ----------------------------------------------------------------------------------
+
+OBS, ACTIONS = 6, 5
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def ppo_gradients(
+    policy: Array, value: Array, batch: dict[str, Array], config: dict, ddof: int = 1,
+    advantages: Array | None = None, entropy_sign: float = 1.0,
+) -> tuple[Array, Array, dict[str, float]]:  # fmt: skip
+    """Gradients of the PPO loss for the linear probe model, by the chain rule on paper.
+
+    ``policy`` [O, A] and ``value`` [O] are the weights; ``batch`` holds one minibatch in float64.
+    Returns the gradients of both, clipped to ``max_grad_norm`` together, and the statistics.
+    """
+    obs, actions = batch["obs"], batch["actions"].astype(int)
+    size = len(obs)
+    log_p = _log_softmax(obs @ policy)
+    p = np.exp(log_p)
+    new = log_p[np.arange(size), actions]
+    log_ratio = new - batch["log_probs"]
+    ratio = np.exp(log_ratio)
+    if advantages is None:
+        advantages = batch["advantages"]
+        if config["normalize_advantages"] and size > 1:
+            advantages = advantages - advantages.mean()
+            advantages = advantages / (advantages.std(ddof=ddof) + 1e-8)
+    objective, slope = surrogate(ratio, advantages, config["clip_epsilon"])
+    entropy = -(p * log_p).sum(axis=1)
+    values = obs @ value
+    one_hot = np.eye(policy.shape[1])[actions]
+    d_logits = -(slope * ratio)[:, None] * (one_hot - p) / size
+    d_entropy = -p * (log_p + entropy[:, None]) / size
+    d_logits -= entropy_sign * config["entropy_coef"] * d_entropy
+    d_values = config["value_coef"] * 2.0 * (values - batch["returns"]) / size
+    g_policy, g_value = obs.T @ d_logits, obs.T @ d_values
+    norm = np.sqrt((g_policy**2).sum() + (g_value**2).sum())
+    factor = min(1.0, config["max_grad_norm"] / (norm + 1e-6))
+    statistics = {
+        "policy_loss": -objective.mean(),
+        "value_loss": ((values - batch["returns"]) ** 2).mean(),
+        "entropy": entropy.mean(),
+        "approx_kl": (np.expm1(log_ratio) - log_ratio).mean(),
+        "clip_fraction": (np.abs(ratio - 1) > config["clip_epsilon"]).mean(),
+    }
+    return g_policy * factor, g_value * factor, statistics
+
+
+def _rollout(rng: np.random.Generator, size: int) -> tuple[dict[str, Array], Array, Array]:
+    """Draw a flat rollout and the weights of the probe model, some ratios outside the band."""
+    obs = rng.normal(0.0, 1.0, (size, OBS))
+    obs[:, 0] = rng.permutation(np.linspace(-1.0, 1.0, size))
+    obs = _f32(obs)
+    policy, value = _f32(rng.normal(0, 0.6, (OBS, ACTIONS))), _f32(rng.normal(0, 0.6, OBS))
+    actions = rng.integers(0, ACTIONS, size)
+    log_p = _log_softmax(obs @ policy)[np.arange(size), actions]
+    rollout = {
+        "obs": obs,
+        "actions": actions,
+        "log_probs": _f32(log_p - rng.choice([-0.5, -0.04, 0.03, 0.45], size)),
+        "advantages": _advantages(rng, size),
+        "returns": _f32(rng.normal(0.5, 1.5, size)),
+        "values": _f32(obs @ value + rng.normal(0, 0.2, size)),
+    }
+    return rollout, policy, value
+
+
+def _update_case(
+    name: str, rng: np.random.Generator, aspect: str, about: str, size: int = 11,
+    learning_rate: float = 0.05, repeat: bool = False, **settings: Any,
+) -> dict:  # fmt: skip
+    config = {
+        "epochs": 1,
+        "minibatch_size": 64,
+        "clip_epsilon": _epsilon(rng),
+        "value_coef": float(np.round(rng.uniform(0.4, 0.9), 2)),
+        "entropy_coef": float(np.round(rng.uniform(0.1, 0.3), 2)),
+        "max_grad_norm": 1e3,
+        "normalize_advantages": False,
+        "target_kl": None,
+    } | settings
+    rollout, policy, value = _rollout(rng, size)
+    tensors = {k: tensor(v, torch.int64 if k == "actions" else torch.float32) for k, v in rollout.items()}
+    args = {
+        "rollout": tensors,
+        "policy": tensor(policy),
+        "value": tensor(value),
+        "config": config,
+        "learning_rate": learning_rate,
+        "seed": int(rng.integers(1, 2**31)),
+        "repeat": repeat,
+    }
+    per_epoch = -(-size // config["minibatch_size"])
+    steps = per_epoch * config["epochs"]
+    expect = {
+        "statistics": _equal("dict", "a dict of statistics", "", "wrong_kind"),
+        "steps": _equal(
+            steps, f"{steps} optimizer step{'s' * (steps > 1)}: {config['epochs']} epoch"
+            f"{'s' * (config['epochs'] > 1)} of {per_epoch} minibatch{'es' * (per_epoch > 1)}",
+            "Each minibatch of each epoch ends in one step of the optimizer.", "wrong_step_count",
+        ),
+        "mutated": UNCHANGED,
+    }  # fmt: skip
+    case = {
+        "name": name,
+        "about": about + f" (B = {size}; {_settings(config)})",
+        "aspect": aspect,
+        "aspects": {"mutated": "purity"},
+        "hide_arguments": True,
+        "args": encode_arguments(args),
+        "expect": expect,
+        "cpu_seconds": 8.0,
+    }
+    return case
+
+
+def _settings(config: dict) -> str:
+    shown = ("epochs", "minibatch_size", "clip_epsilon", "normalize_advantages", "target_kl")
+    return ", ".join(f"{name} = {config[name]}" for name in shown)
+
+
+def _decoded(case: dict) -> tuple[dict[str, Array], Array, Array, dict]:
+    def array(plain: dict) -> Array:
+        return array_from_plain(plain["tensor"]).astype(np.float64)
+
+    args = case["args"]
+    rollout = {k: array(v) for k, v in args["rollout"]["dict"].items()}
+    return rollout, array(args["policy"]), array(args["value"]), args["config"]["dict"]
+
+
+def _expect_whole_batch(case: dict) -> dict:
+    """Add gradients and statistics of an update whose minibatch is the whole batch."""
+    rollout, _, _, config = _decoded(case)
+    rate = case["args"]["learning_rate"]
+    expect = case["expect"]
+    choices: dict[str, list[dict]] = {}
+    # Standard deviation with N or N - 1: the contract leaves it open, so both pass.
+    for ddof in (1, 0) if config["normalize_advantages"] else (1,):
+        _, policy, value, _ = _decoded(case)
+        totals: list[dict[str, float]] = []
+        for number in range(1, config["epochs"] + 1):
+            g_policy, g_value, statistics = ppo_gradients(policy, value, rollout, config, ddof)
+            for head, g in (("policy", g_policy), ("value", g_value)):
+                plain = array_to_plain(g.astype(np.float32))
+                fact = f"step {number}, {head} gradient"
+                room = {"rtol": 1e-3, "atol": 1e-5}
+                choices.setdefault(fact, []).append({"is": "gradient", **plain, **room})
+            policy, value = policy - rate * g_policy, value - rate * g_value
+            totals.append(statistics)
+        for name in totals[0]:
+            mean = float(np.mean([s[name] for s in totals]))
+            number = {"is": "number", "value": str(mean), "rtol": 2e-3, "atol": 1e-5}
+            choices.setdefault(f"statistic {name}", []).append(number)
+    for fact, options in choices.items():
+        expect[fact] = options[0] if len(options) == 1 else {"is": "any", "of": options}
+        if fact.startswith("statistic "):
+            case["aspects"][fact] = "statistics"
+    return case
+
+
+def _expect_passes(case: dict, size: int) -> dict:
+    config = case["args"]["config"]["dict"]
+    part, epochs = config["minibatch_size"], config["epochs"]
+    sizes = [min(part, size - start) for start in range(0, size, part)] * epochs
+    whole = [size] * len(sizes)
+    case["expect"] |= {
+        # A forward pass over the whole batch before indexing is wasteful and right.
+        "rows_per_step": {
+            "is": "any",
+            "of": [
+                _equal(sizes, f"minibatches of sizes {sizes}", "", "wrong_minibatches"),
+                _equal(whole, "the whole batch each time"),
+            ],
+        },
+        "passes": {
+            "is": "between", "low": epochs, "high": len(sizes),
+            "say": f"{epochs} passes in which every sample is used once",
+            "hint": "Each epoch goes through a fresh shuffled partition of the batch.",
+            "mistake": "samples_left_out",
+        },
+    }  # fmt: skip
+    if case["args"]["repeat"]:
+        case["expect"] |= {
+            "same_seed_same_result": _equal(
+                True, "the same result for the same seed",
+                "Pass the generator on to everything that draws.", "ignores_generator", "another one",
+            ),
+            "other_seed_same_result": _equal(
+                False, "other minibatches for another seed", "", "ignores_seed", "the same result",
+            ),
+        }  # fmt: skip
+        case["aspects"] |= {
+            "same_seed_same_result": "randomness",
+            "other_seed_same_result": "randomness",
+        }
+    return case
+
+
+def update_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
+    """Cases for one whole PPO update (algorithm 1), on a linear model with two heads."""
+    cases = [
+        _expect_whole_batch(
+            _update_case("one epoch, one minibatch", rng, "value", "one step on the whole batch")
+        ),
+        _expect_whole_batch(
+            _update_case(
+                "three epochs", rng, "value", "three steps, each on the whole batch",
+                epochs=3, target_kl=1e3,
+            )
+        ),
+        _expect_whole_batch(
+            _update_case(
+                "small max_grad_norm", rng, "clipping", "gradients longer than max_grad_norm = 0.25",
+                epochs=2, max_grad_norm=0.25,
+            )
+        ),
+        _expect_whole_batch(
+            _update_case(
+                "normalized advantages", rng, "normalization", "advantages normalized",
+                normalize_advantages=True,
+            )
+        ),
+        _expect_passes(
+            _update_case(
+                "minibatches", rng, "minibatches", "several minibatches an epoch",
+                epochs=3, minibatch_size=4, repeat=True,
+            ), 11,
+        ),
+    ]  # fmt: skip
+    one = _update_case(
+        "a minibatch of one", rng, "corners", "the last minibatch holds one sample", size=5,
+        minibatch_size=2, normalize_advantages=True,
+    )  # fmt: skip
+    one["expect"]["finite"] = _equal(
+        True, "parameters that are numbers",
+        "The standard deviation of one number is NaN; guard against it.", "nan_for_one", "NaN",
+    )  # fmt: skip
+    cases.append(one)
+    stop = _update_case(
+        "target_kl is passed", rng, "early_stop", "steps so large that the KL passes target_kl",
+        epochs=6, minibatch_size=4, learning_rate=2.0, target_kl=0.01,
+    )  # fmt: skip
+    stop["expect"]["steps"] = {
+        "is": "between", "low": 0, "high": 6,
+        "say": "that the whole update stops within its first two epochs (at most 6 steps)",
+        "hint": "When the approximate KL passes target_kl, no further epoch may run.",
+        "mistake": "no_early_stop",
+    }  # fmt: skip
+    stop["expect"]["forwards_after_last_step"] = {
+        "is": "between", "low": 0, "high": 2,
+        "say": "no further epoch after the stop",
+        "hint": "Does the stop leave both loops?", "mistake": "stop_leaves_inner_loop_only",
+    }  # fmt: skip
+    cases.append(stop)
+    if not visible:
+        replayed = _expect_passes(
+            _update_case(
+                "minibatches, normalized", rng, "normalization", "minibatches, each normalized",
+                epochs=2, minibatch_size=4, normalize_advantages=True,
+            ), 11,
+        )  # fmt: skip
+        cases.append(replayed)
+    return cases
+
+
+def complete_update(case: dict, entry: dict) -> None:
+    """Replay the student's own minibatches and expect the gradient that each of them calls for.
+
+    The order of the minibatches is the student's choice, so what is right for a step is worked
+    out from the rows the model was asked about and from the parameters before that step.
+    """
+    if case["name"] not in ("minibatches", "minibatches, normalized") or entry["status"] != "ok":
+        return
+    rollout, policy, value, config = _decoded(case)
+    rows, steps = entry["facts"].get("rows"), entry["facts"].get("gradients")
+    part, size = config["minibatch_size"], len(rollout["obs"])
+    if not isinstance(rows, list) or not isinstance(steps, list) or len(rows) != len(steps):
+        return
+    got, wanted, whole = [], [[], []], []
+    try:
+        for indices, step in zip(rows, steps, strict=True):
+            index = np.array([int(i) for i in indices], dtype=int)
+            if len(index) > part or len(index) == 0 or index.min() < 0 or index.max() >= size:
+                return
+            policy = array_from_plain(step["policy_before"]).astype(np.float64)
+            value = array_from_plain(step["value_before"]).astype(np.float64)
+            if policy.shape != (OBS, ACTIONS) or value.shape != (OBS,):
+                return
+            batch = {name: column[index] for name, column in rollout.items()}
+            got += [_flat_gradient(step["policy"], policy), _flat_gradient(step["value"], value)]
+            for ddof in (1, 0):
+                g = ppo_gradients(policy, value, batch, config, ddof)
+                wanted[1 - ddof] += [g[0].reshape(-1), g[1]]
+            a = rollout["advantages"]
+            normalized = ((a - a.mean()) / (a.std(ddof=1) + 1e-8))[index]
+            g = ppo_gradients(policy, value, batch, config, advantages=normalized)
+            whole += [g[0].reshape(-1), g[1]]
+    except (ValueError, KeyError, TypeError):
+        return
+    fact = "the gradients of all steps"
+    entry["facts"][fact] = array_to_plain(np.concatenate(got).astype(np.float32))
+
+    def gradient(parts: list[Array]) -> dict:
+        plain = array_to_plain(np.concatenate(parts).astype(np.float32))
+        return {"is": "gradient", **plain, "rtol": 2e-3, "atol": 2e-5}
+
+    case["expect"][fact] = {"is": "any", "of": [gradient(wanted[0]), gradient(wanted[1])]}
+    if config["normalize_advantages"]:
+        close = np.allclose(np.concatenate(got), np.concatenate(whole), rtol=1e-2, atol=1e-4)
+        entry["facts"]["normalized_over"] = "the whole batch" if close else "each minibatch"
+        case["expect"]["normalized_over"] = _equal(
+            "each minibatch", "advantages normalized over each minibatch", "",
+            "normalizes_whole_batch", "over {}",
+        )  # fmt: skip
+
+
+def _flat_gradient(plain: dict | None, like: Array) -> Array:
+    if plain is None:
+        return np.zeros(like.size)
+    gradient = array_from_plain(plain).astype(np.float64)
+    if gradient.shape != like.shape:
+        raise ValueError("a gradient of another shape than its parameter")
+    return gradient.reshape(-1)
+
+
+USUAL = {"value": 0.5, "gradient": 0.25, "corners": 0.1, "purity": 0.1, "cost": 0.05}
+
+EXERCISES = {
+    "probability_ratio": Exercise(ratio_cases, USUAL),
+    "clipped_surrogate_loss": Exercise(surrogate_cases, USUAL),
+    "has_gradient": Exercise(
+        has_gradient_cases, {"value": 0.7, "corners": 0.15, "purity": 0.1, "cost": 0.05}
+    ),
+    "clipped_value_loss": Exercise(value_loss_cases, USUAL),
+    "approx_kl": Exercise(
+        kl_cases, {"value": 0.7, "corners": 0.1, "purity": 0.1, "gradient": 0.05, "cost": 0.05}
+    ),
+    "minibatch_indices": Exercise(
+        minibatch_cases, {"value": 0.5, "randomness": 0.3, "corners": 0.15, "cost": 0.05}
+    ),
+    "linear_schedule": Exercise(schedule_cases, {"value": 0.85, "corners": 0.15}),
+    "ppo_update": Exercise(
+        update_cases,
+        {
+            "value": 0.35,
+            "minibatches": 0.15,
+            "statistics": 0.1,
+            "normalization": 0.1,
+            "clipping": 0.1,
+            "early_stop": 0.05,
+            "corners": 0.05,
+            "purity": 0.05,
+            "randomness": 0.05,
+        },
+        complete_update,
+    ),
+}
+"""The exercises of lab 5 in the order of the notebook."""

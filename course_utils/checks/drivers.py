@@ -1,0 +1,200 @@
+"""Drivers for exercises whose behavior one call does not show: iterators and whole updates.
+
+Like ``observe.call`` they run the student's function and return facts; they know no answers.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from course_utils.checks.codec import array_to_plain, decode
+from course_utils.checks.observe import describe, driver, snapshot, unchanged
+
+
+def generator_from(seed: int) -> torch.Generator:
+    """Return a CPU generator seeded with ``seed``."""
+    return torch.Generator().manual_seed(seed)
+
+
+@driver("lab5_ppo/minibatch_indices")
+def minibatches(function: Callable, case: dict) -> dict:
+    """Draw minibatches four times: with one generator twice, with its seed again, with another.
+
+    Case arguments: ``batch_size``, ``minibatch_size``, ``seed``, ``other_seed``.
+    """
+    a = case["args"]
+    size, limit = a["batch_size"], a["batch_size"] + 4
+    state = torch.get_rng_state()
+
+    def draw(generator: torch.Generator, global_seed: int) -> list:
+        # Different global seeds, so that a function that draws from the global stream shows.
+        torch.manual_seed(global_seed)
+        batches = function(size, a["minibatch_size"], generator)
+        return list(itertools.islice(iter(batches), limit))
+
+    try:
+        generator = generator_from(a["seed"])
+        first, second = draw(generator, 1), draw(generator, 2)
+        repeated, other = draw(generator_from(a["seed"]), 3), draw(generator_from(a["other_seed"]), 4)
+    finally:
+        torch.set_rng_state(state)
+    flat = [_flat(batch) for batch in first]
+    order = list(itertools.chain.from_iterable(flat))
+    return {
+        "items": sorted({_kind(batch) for batch in first}),
+        "sizes": [len(indices) for indices in flat],
+        "ended": len(first) < limit,
+        "missing": len(set(range(size)) - set(order)),
+        "repeated": len(order) - len(set(order)),
+        "out_of_range": sum(not 0 <= index < size for index in order),
+        "in_order": order == list(range(len(order))),
+        "same_seed_same_batches": flat == [_flat(batch) for batch in repeated],
+        "next_call_same_batches": flat == [_flat(batch) for batch in second],
+        "other_seed_same_batches": flat == [_flat(batch) for batch in other],
+    }
+
+
+def _flat(batch: Any) -> list[int]:
+    return [int(index) for index in torch.as_tensor(batch).reshape(-1)[:100_000]]
+
+
+def _kind(batch: Any) -> str:
+    if isinstance(batch, torch.Tensor):
+        return f"tensor of {str(batch.dtype).removeprefix('torch.')}, {batch.dim()}-d"
+    return type(batch).__name__
+
+
+class LinearProbe(nn.Module):
+    """A two-headed linear model that notes which rows of a batch it is asked about.
+
+    Column 0 of the observations [B, O] holds a different marker in every row, so that rows are
+    recognized in whatever order they come.
+    """
+
+    def __init__(self, policy: torch.Tensor, value: torch.Tensor, markers: torch.Tensor) -> None:
+        super().__init__()
+        self.policy = nn.Parameter(policy.clone())  # [O, A]
+        self.value = nn.Parameter(value.clone())  # [O]
+        self._markers = markers
+        self.rows: list[int] = []
+        self.forwards = 0
+
+    def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map observations [..., O] to logits [..., A] and values [...]."""
+        if torch.is_grad_enabled():
+            self.forwards += 1
+            marks = obs.detach().reshape(-1, obs.shape[-1])[:, 0]
+            distance = (marks[:, None] - self._markers[None, :]).abs()
+            near, row = distance.min(dim=1)
+            self.rows += torch.where(near < 1e-5, row, -1).tolist()
+        return obs @ self.policy, obs @ self.value
+
+
+@dataclass
+class UpdateConfig:
+    """The settings of one update, as ``ppo_update`` receives them."""
+
+    epochs: int
+    minibatch_size: int
+    clip_epsilon: float
+    value_coef: float
+    entropy_coef: float
+    max_grad_norm: float
+    normalize_advantages: bool
+    target_kl: float | None
+
+
+@driver("lab5_ppo/ppo_update")
+def update(function: Callable, case: dict) -> dict:
+    """Run one whole update on a probe model and record each optimizer step.
+
+    Case arguments: ``rollout`` (dict of flat tensors), ``policy`` [O, A] and ``value`` [O] (the
+    model's weights), ``config``, ``learning_rate``, ``seed``; with ``repeat`` the update runs
+    twice more, with the same seed and with another.
+    """
+    arguments = {name: decode(value) for name, value in case["args"].items()}
+    facts, final = _one_update(function, arguments, arguments["seed"])
+    if arguments.get("repeat"):
+        again = _one_update(function, arguments, arguments["seed"])[1]
+        other = _one_update(function, arguments, arguments["seed"] + 1)[1]
+        facts["same_seed_same_result"] = torch.equal(final, again)
+        facts["other_seed_same_result"] = torch.equal(final, other)
+    return facts
+
+
+def _one_update(function: Callable, a: dict, seed: int) -> tuple[dict, torch.Tensor]:
+    rollout = {name: tensor.clone() for name, tensor in a["rollout"].items()}
+    before = {name: snapshot(tensor) for name, tensor in rollout.items()}
+    model = LinearProbe(a["policy"], a["value"], rollout["obs"][:, 0].clone())
+    optimizer = torch.optim.SGD(model.parameters(), lr=a["learning_rate"])
+    steps: list[dict] = []
+
+    def note(*_: Any) -> None:
+        steps.append(
+            {
+                "rows": model.rows[:1000],
+                "policy": _gradient(model.policy),
+                "value": _gradient(model.value),
+                "policy_before": array_to_plain(model.policy),
+                "value_before": array_to_plain(model.value),
+            }
+        )
+        model.rows, model.forwards = [], 0
+
+    optimizer.register_step_pre_hook(note)
+    result = function(model, optimizer, rollout, UpdateConfig(**a["config"]), generator_from(seed))
+    final = torch.cat([model.policy.detach().reshape(-1), model.value.detach()])
+    rows = [list(dict.fromkeys(step["rows"])) for step in steps]
+    facts: dict[str, Any] = {
+        "steps": len(steps),
+        "rows_per_step": [len(r) for r in rows],
+        "passes": _passes(rows, len(before["obs"])),
+        "finite": bool(torch.isfinite(final).all()),
+        "forwards_after_last_step": model.forwards,
+        "mutated": [
+            f"rollout[{name!r}]"
+            for name in before
+            if name not in rollout or not unchanged(rollout[name], before[name])
+        ],
+        "statistics": "dict" if isinstance(result, dict) else type(result).__name__,
+        "rows": rows[:200],
+        "gradients": steps[:40],
+    }
+    for number, step in enumerate(steps[:4], start=1):
+        facts[f"step {number}, policy gradient"] = step["policy"]
+        facts[f"step {number}, value gradient"] = step["value"]
+    if isinstance(result, dict):
+        for name, value in list(result.items())[:20]:
+            facts[f"statistic {str(name)[:40]}"] = _as_number(value)
+    return facts, final
+
+
+def _passes(rows: list[list[int]], size: int) -> int:
+    """Count how often the steps, in their order, went through all ``size`` rows exactly once."""
+    seen: set[int] = set()
+    passes = 0
+    for step in rows:
+        if seen & set(step) or -1 in step:
+            return passes
+        seen |= set(step)
+        if len(seen) == size:
+            passes, seen = passes + 1, set()
+    return passes
+
+
+def _as_number(value: Any) -> Any:
+    """Describe a statistic: a float, or a tensor or array of one element, counts as the number."""
+    try:
+        return {"kind": "float", "value": str(float(value))}
+    except (TypeError, ValueError, RuntimeError):
+        return describe(value)
+
+
+def _gradient(parameter: nn.Parameter) -> dict | None:
+    return None if parameter.grad is None else array_to_plain(parameter.grad)
