@@ -1,0 +1,9 @@
+# Style: torch.maximum of the two squared errors.
+import torch
+
+
+def clipped_value_loss(values, old_values, returns, clip_epsilon):
+    old_values = old_values.detach()
+    returns = returns.detach()
+    clipped = old_values + torch.clamp(values - old_values, -clip_epsilon, clip_epsilon)
+    return torch.maximum((values - returns) ** 2, (clipped - returns) ** 2).mean()

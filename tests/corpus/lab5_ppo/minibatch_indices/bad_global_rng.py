@@ -1,0 +1,8 @@
+# The generator is ignored: you draw from PyTorch's global random numbers, so a run cannot be repeated.
+import torch
+
+
+def minibatch_indices(batch_size, minibatch_size, generator):
+    order = torch.randperm(batch_size)
+    for start in range(0, batch_size, minibatch_size):
+        yield order[start : start + minibatch_size]
