@@ -1,4 +1,4 @@
-# You take the more hopeful of the two terms: PPO keeps the more pessimistic one, so here good samples are never held back and bad ones lose their gradient.
+# You take the more hopeful of the two terms, PPO keeps the more pessimistic one: here samples past the favorable edge are never held back, and those that moved the wrong way lose their gradient.
 import torch
 
 
