@@ -1,4 +1,4 @@
-"""From a lab's text source to the notebook students get: jupytext, then nbgrader's own generator."""
+"""From a lab's text source to the notebook students get: jupytext, then nbgrader's generator."""
 
 from __future__ import annotations
 

@@ -90,6 +90,110 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
         raise SystemExit(1)
 
 
+@cli.command()
+@click.argument("lab")
+@click.option("--json", "json_file", metavar="FILE", help="Write the results as JSON (-: stdout).")
+@click.option("--student", "students", metavar="S", multiple=True, help="Only this student.")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Kernels at a time (default: all cores)."
+)
+@click.option("--force", is_flag=True, help="Grade again what has not changed since.")
+@click.option(
+    "--unsandboxed", is_flag=True, help="Run students' code with your own rights. Dangerous."
+)
+@click.option(
+    "--cell-seconds",
+    type=click.IntRange(1),
+    metavar="N",
+    help="CPU seconds a cell may use (default: 60).",
+)
+@click.option("--no-feedback", is_flag=True, help="Do not write the students' feedback pages.")
+@COURSE_OPTION
+@DB_OPTION
+def grade(
+    lab: str,
+    json_file: str | None,
+    students: tuple[str, ...],
+    jobs: int | None,
+    force: bool,
+    unsandboxed: bool,
+    cell_seconds: int | None,
+    no_feedback: bool,
+    course_dir: str | None,
+    db: str | None,
+) -> int:
+    """Grade every submission of LAB in autograde/submitted/<student>/LAB/.
+
+    Marks go to the gradebook, executed notebooks to autograde/autograded, pages for the students
+    to autograde/feedback. What has been graded and has not changed is not graded again, so that
+    a stopped run goes on where it was. Exit status: 0 when every submission has a mark (0 points
+    for one that cannot be read), 1 when some could not be given one, 2 for wrong arguments.
+    """
+    from autograde.course import Course
+
+    course = Course.open(course_dir, db)
+    course.check_lab(lab)
+    limits = {}
+    if cell_seconds:
+        limits = {"cell_cpu_s": cell_seconds, "cell_wall_s": 4 * cell_seconds}
+    return grade_and_report(
+        course,
+        lab,
+        json_file,
+        only=students,
+        jobs=jobs,
+        force=force,
+        sandbox="none" if unsandboxed else "auto",
+        limits=limits,
+        feedback=not no_feedback,
+    )
+
+
+def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
+    """grade_class with a progress bar and a line per submission on stderr, then the table."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    from rich.progress import TimeRemainingColumn as Remaining
+
+    console = Console(stderr=True, highlight=False)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("grading", total=None)
+
+        def on_row(row) -> None:
+            mark = "no mark" if row.score is None else f"{row.score:g}/{row.max:g}"
+            again = " (unchanged)" if row.unchanged else ""
+            line = f"{row.student}: {mark}{again}  {row.what_went_wrong}".rstrip()
+            progress.console.print(escape(line), soft_wrap=True)
+            progress.advance(task)
+
+        from autograde.grade import grade_class
+
+        result = grade_class(
+            course,
+            lab,
+            on_start=lambda total: progress.update(task, total=total),
+            on_row=on_row,
+            **options,
+        )
+    if json_file == "-":
+        click.echo(result.to_json(), nl=False)
+    else:
+        if json_file:
+            from pathlib import Path
+
+            try:
+                Path(json_file).write_text(result.to_json(), encoding="utf-8")
+            except OSError as error:
+                raise CourseError(f"--json {json_file}: {error.strerror}") from None
+        out = Console(highlight=False)
+        out = out if out.is_terminal else Console(highlight=False, width=160)
+        out.print(result.table())
+        out.print(escape(result.legend()), soft_wrap=True)
+    return 1 if result.failed else 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; its exit status. 2: the command was given something it cannot use."""
     try:

@@ -1,0 +1,71 @@
+"""nbgrader's exporter classes for this course: reading submissions safely, writing safe HTML."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nbformat
+from nbconvert.exporters import HTMLExporter, NotebookExporter
+from traitlets import Bool
+
+from autograde.course import Course
+from autograde.graft import graft
+from autograde.intake import Submission, take_in
+from autograde.pipeline import Lab, load_lab
+
+# Where the notebook that nbgrader keeps says what intake and graft found.
+REMARKS = "submission"
+
+
+class SubmissionExporter(NotebookExporter):
+    """Reads what a student handed in by intake and graft; reads nbgrader's own files as usual.
+
+    nbgrader's Autograde opens a notebook twice with one exporter: the submission, then its own
+    sanitized copy. Only the first goes through intake. A submission that cannot be read becomes
+    the bare released notebook with the reason in its metadata, so that it is graded 0 and the
+    ones after it are graded at all.
+    """
+
+    def from_filename(self, filename, resources=None, **kwargs):
+        coursedir = self.parent.coursedir
+        student = resources["nbgrader"]["student"]
+        lab_name = resources["nbgrader"]["assignment"]
+        folder = coursedir.format_path(coursedir.submitted_directory, student, lab_name)
+        if os.path.dirname(filename) != folder:
+            return super().from_filename(filename, resources=resources, **kwargs)
+        course = Course(Path(coursedir.root), coursedir.db_url)
+        notebook = self.grafted(course, load_lab(course, lab_name), student)
+        resources["metadata"] = {"name": lab_name, "path": folder}
+        return self.from_notebook_node(nbformat.from_dict(notebook), resources, **kwargs)
+
+    def grafted(self, course: Course, lab: Lab, student: str) -> dict:
+        """The student's work in the released notebook."""
+        return grafted_notebook(lab, take_in(course, student, lab.name, lab.skeleton))
+
+
+def grafted_notebook(lab: Lab, submission: Submission) -> dict:
+    """The released notebook with a submission's work, and what was found in its metadata."""
+    notebook, notes = graft(lab.skeleton, submission.cells)
+    notebook["metadata"][REMARKS] = {
+        "refusal": submission.refusal,
+        "notes": [*submission.notes, *notes],
+    }
+    return notebook
+
+
+def name_the_notebook(assignment: str, student: str, notebooks: list[str]) -> None:
+    """nbgrader's hook before a submission: look for the lab's notebook, whatever lies there.
+
+    nbgrader would pass over a notebook of another name as unknown and leave its author without a
+    mark; our exporter decides what becomes of it. Changes the list in place.
+    """
+    if notebooks:
+        folder = os.path.dirname(notebooks[0])
+        notebooks[:] = [os.path.join(folder, os.path.basename(folder) + ".ipynb")]
+
+
+class FeedbackExporter(HTMLExporter):
+    """nbgrader's feedback page without any script or markup of the student's own."""
+
+    sanitize_html = Bool(True, help="Sanitize the HTML in Markdown and outputs.").tag(config=True)

@@ -1,0 +1,356 @@
+"""Grade a class: take in, execute in parallel, judge, and let nbgrader record it, one by one.
+
+Stage 3 (the student's code) runs through a `concurrent.futures.Executor`; everything that knows an
+answer or writes a mark runs in this process. Nothing that one submission does keeps another from
+its mark: what fails is caught, listed, and everyone else goes on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import traceback
+import warnings
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from dataclasses import asdict
+from typing import Any
+
+from nbgrader.api import Gradebook
+from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
+from nbgrader.coursedir import CourseDirectory
+from sqlalchemy.exc import SAWarning
+
+from autograde import build, pipeline
+from autograde.course import COURSE_ID, Course
+from autograde.errors import CourseError
+from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
+from autograde.intake import Submission, students, take_in
+from autograde.pipeline import Graded, InternalError, Lab
+from autograde.results import ClassResult, Row
+from autograde.state import RunState
+
+
+def grade_class(
+    course: Course,
+    lab_name: str,
+    *,
+    only: Sequence[str] | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    sandbox: str = "auto",
+    limits: dict | None = None,
+    feedback: bool = True,
+    execute: Callable[[bytes], bytes] | None = None,
+    judge: Any = None,
+    make_executor: Callable[[int], Executor] | None = None,
+    on_start: Callable[[int], None] = lambda total: None,
+    on_row: Callable[[Row], None] = lambda row: None,
+) -> ClassResult:
+    """Grade every submission of a lab (or those of the students in `only`).
+
+    jobs: kernels at a time (default: all cores). force: grade again what has not changed.
+    sandbox, limits: for stage 3. feedback: write the students' HTML pages too. execute, judge,
+    make_executor(jobs): what runs stage 3 and who judges; the defaults are autograde.execution,
+    autograde.judge and a process pool. on_start(number of submissions) and on_row(row) report
+    progress. Raises CourseError when nothing can be graded (unknown lab, notebooks/ out of step,
+    nobody handed in); a failure of one submission is a row with status "error".
+    """
+    started = time.monotonic()
+    lab = pipeline.load_lab(course, lab_name)
+    problem = build.out_of_step(course, lab_name)
+    if problem:
+        raise CourseError(problem, status=1)
+    judge = judge or pipeline.default_judge()
+    pipeline.check_judge(lab, judge)
+    names = _chosen(course, lab_name, only)
+    state = RunState(course, lab_name)
+    with state.locked():
+        build.register(course, lab_name)
+        run = _Run(course, lab, state, judge, sandbox, limits, feedback, force)
+        run.execute = execute or pipeline.default_execute()
+        run.on_row = on_row
+        on_start(len(names))
+        rows = run.grade(names, jobs or os.cpu_count() or 1, make_executor or process_pool)
+        if not any(row.status == "error" for row in rows):
+            state.finish()
+    return ClassResult(
+        lab=lab_name,
+        exercises={test.name: test.points for test in lab.tests},
+        manual=lab.manual,
+        rows=sorted(rows, key=lambda row: row.student),
+        sandbox=run.protections,
+        seconds=time.monotonic() - started,
+    )
+
+
+def process_pool(jobs: int) -> Executor:
+    """A pool of `jobs` fresh processes (spawned: nothing of this process is inherited)."""
+    import multiprocessing
+
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _chosen(course: Course, lab: str, only: Sequence[str] | None) -> list[str]:
+    present = students(course, lab)
+    if not only:
+        if not present:
+            raise CourseError(
+                f"nobody has handed in {lab}: there is no "
+                f"{course.submitted.relative_to(course.root)}/<student>/{lab}/{lab}.ipynb"
+            )
+        return present
+    for name in only:
+        if name not in present:
+            raise CourseError(f"student {name!r} has handed in nothing for {lab}")
+    return sorted(set(only))
+
+
+class _Run:
+    """One run over a class. Stage 3 answers come in any order; marks are written one at a time."""
+
+    execute: Callable[[bytes], bytes]
+    on_row: Callable[[Row], None]
+
+    def __init__(
+        self,
+        course: Course,
+        lab: Lab,
+        state: RunState,
+        judge: Any,
+        sandbox: str,
+        limits: dict | None,
+        feedback: bool,
+        force: bool,
+    ):
+        self.course, self.lab, self.state, self.judge = course, lab, state, judge
+        self.sandbox, self.limits, self.feedback, self.force = sandbox, limits, feedback, force
+        self.seed = state.start()
+        self.requests = pipeline.make_requests(lab, self.seed, judge)
+        self.rows: list[Row] = []
+        self.protections: dict = {}
+        with Gradebook(course.db_url, COURSE_ID) as gradebook:
+            assignment = gradebook.find_assignment(lab.name)
+            self.recorded = {submission.student.id for submission in assignment.submissions}
+
+    def grade(
+        self, names: Sequence[str], jobs: int, make_executor: Callable[[int], Executor]
+    ) -> list[Row]:
+        waiting = deque(names)
+        running: dict[Future, tuple[Submission, dict, bytes]] = {}
+        # A timeout may be the machine's fault and a broken pool a neighbor's: tried again alone.
+        alone: list[tuple[Submission, dict, bytes]] = []
+        executor: Executor | None = None
+        try:
+            while waiting or running:
+                while waiting and len(running) < 2 * jobs:
+                    student = waiting.popleft()
+                    prepared = self._guard(student, self._prepare, student)
+                    if prepared is None:
+                        continue
+                    executor = executor or make_executor(jobs)
+                    try:
+                        running[executor.submit(self.execute, prepared[2])] = prepared
+                    except BrokenExecutor:
+                        alone.append(prepared)
+                        executor = _discard(executor)
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    prepared = running.pop(future)
+                    if isinstance(future.exception(), BrokenExecutor):
+                        alone.append(prepared)
+                        executor = _discard(executor)
+                        continue
+                    self._guard(prepared[0].student, self._finish, prepared, future, alone)
+            for prepared in alone:
+                executor = executor or make_executor(jobs)
+                try:
+                    future = executor.submit(self.execute, prepared[2])
+                    wait([future])
+                    if isinstance(future.exception(), BrokenExecutor):
+                        executor = _discard(executor)
+                except BrokenExecutor:
+                    executor = _discard(executor)
+                    future = Future()
+                    future.set_exception(InternalError("the pool of processes broke"))
+                self._guard(prepared[0].student, self._finish, prepared, future, None)
+        finally:
+            if executor is not None:
+                executor.shutdown(wait=True, cancel_futures=True)
+        return self.rows
+
+    def _guard(self, student: str, step: Callable, *arguments):
+        """Do a step for one student; whatever it raises is that student's row and nobody else's."""
+        try:
+            return step(*arguments)
+        except Exception as error:
+            self._failed(student, error)
+            return None
+
+    def _failed(self, student: str, error: Exception) -> None:
+        self.state.forget(student)
+        path = self.state.folder / "errors" / f"{student}.txt"
+        text = "".join(traceback.format_exception(error))
+        build.write_atomically(path, text.encode("utf-8", "replace"))
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = path.relative_to(self.course.root)
+        self._add(Row(student, "error", reason=f"internal error: {first[:200]} (see {where})"))
+
+    def _add(self, row: Row) -> None:
+        self.rows.append(row)
+        self.on_row(row)
+
+    def _prepare(self, student: str) -> tuple[Submission, dict, bytes] | None:
+        """Intake and graft. None if there is nothing to execute: unchanged, or refused."""
+        submission = take_in(self.course, student, self.lab.name, self.lab.skeleton)
+        if not self.force and student in self.recorded:
+            stored = self.state.row(student, self._key(submission))
+            if stored is not None and self.course.autograded_path(student, self.lab.name).is_file():
+                self._add(self._scores(Row.from_dict({**stored, "unchanged": True})))
+                return None
+        notebook = grafted_notebook(self.lab, submission)
+        if submission.refusal is not None:
+            results = pipeline.refused_results(self.lab, submission.refusal)
+            self._record(Graded(submission, notebook, results, {}))
+            return None
+        job = pipeline.make_job(
+            self.lab, notebook, self.requests, limits=self.limits, sandbox=self.sandbox
+        )
+        return submission, notebook, job
+
+    def _finish(
+        self, prepared: tuple[Submission, dict, bytes], future: Future, alone: list | None
+    ) -> None:
+        result = pipeline.read_result(future.result())
+        if alone is not None and result.get("timeouts"):
+            alone.append(prepared)
+            return
+        submission, notebook, _ = prepared
+        self.protections = self.protections or result.get("sandbox") or {}
+        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
+        self._record(Graded(submission, notebook, results, result["cells"]))
+
+    def _record(self, graded: Graded) -> None:
+        submission = graded.submission
+        student = submission.student
+        self.state.forget(student)
+        write_autograded(self.course, self.lab, graded)
+        row = Row(
+            student=student,
+            status="refused" if submission.refusal else "graded",
+            reason=submission.refusal,
+            notes=graded.notebook["metadata"][REMARKS]["notes"],
+            late_seconds=int(submission.late.total_seconds()),
+            exercises={name: asdict(result) for name, result in graded.results.items()},
+        )
+        row = self._scores(row)
+        for name, result in graded.results.items():
+            if abs(row.recorded.get(f"test_{name}", -1.0) - result.score) > 1e-9:
+                raise InternalError(
+                    f"the gradebook holds {row.recorded.get(f'test_{name}')} for {name}, "
+                    f"the judge gave {result.score}"
+                )
+        if self.feedback:
+            write_feedback(self.course, self.lab.name, student)
+        self.state.store(student, self._key(submission), row.to_dict())
+        (self.state.folder / "errors" / f"{student}.txt").unlink(missing_ok=True)
+        self._add(row)
+
+    def _scores(self, row: Row) -> Row:
+        """The row with what the gradebook holds (a person may have graded by hand since)."""
+        with Gradebook(self.course.db_url, COURSE_ID) as gradebook:
+            notebook = gradebook.find_submission_notebook(self.lab.name, self.lab.name, row.student)
+            row.recorded = {grade.name: grade.score for grade in notebook.grades}
+            row.needs_manual = sorted(g.name for g in notebook.grades if g.needs_manual_grade)
+            row.score, row.max = notebook.score, notebook.max_score
+        return row
+
+    def _key(self, submission: Submission) -> str:
+        """Changes when anything changes that the recorded marks depend on."""
+        parts = (submission.digest, self.lab.digest, self.course.db_url, str(submission.received))
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _discard(executor: Executor | None) -> None:
+    """Let go of a broken pool; a new one is made when next needed."""
+    if executor is not None:
+        executor.shutdown(wait=False)
+
+
+# --- writing through nbgrader ------------------------------------------------------------------
+
+
+class _TrustedFolder(CourseDirectory):
+    """nbgrader's course folder that never reads a time from a submission's own timestamp.txt."""
+
+    def get_existing_timestamp(self, dest_path):
+        return None
+
+
+class _Recorder(Autograde):
+    """nbgrader's Autograde for one submission whose verdicts are known.
+
+    Differs from it in one thing: a submission need not have a readable notebook to be recorded.
+    """
+
+    graded: Graded
+
+    def init_notebooks(self) -> None:
+        folder = self._format_source(self.coursedir.assignment_id, self.coursedir.student_id)
+        self.assignments = {folder: [os.path.join(folder, f"{self.coursedir.assignment_id}.ipynb")]}
+        self.notebooks = []
+
+
+class _GraftedExporter(SubmissionExporter):
+    """The submission exporter when intake and graft have been done."""
+
+    def grafted(self, course: Course, lab: Lab, student: str) -> dict:
+        return self.parent.graded.notebook
+
+
+def write_autograded(course: Course, lab: Lab, graded: Graded) -> None:
+    """Record verdicts in the gradebook and the notebook in autograded/, by nbgrader's Autograde."""
+    config = _config(course, lab.name, graded.submission.student)
+    config.Autograde.exporter_class = _GraftedExporter
+    _convert(_Recorder, _TrustedFolder, config, graded)
+
+
+def write_feedback(course: Course, lab: str, student: str) -> None:
+    """Write a student's feedback page from the autograded notebook, by nbgrader."""
+    _convert(GenerateFeedback, _TrustedFolder, _config(course, lab, student), None)
+
+
+def _config(course: Course, lab: str, student: str):
+    config = course.nbgrader_config()
+    config.CourseDirectory.assignment_id = lab
+    config.CourseDirectory.student_id = student
+    return config
+
+
+def _convert(converter_class, folder_class, config, graded: Graded | None) -> None:
+    log, records = build.quiet_log()
+    converter = converter_class(
+        coursedir=folder_class(config=config, log=log), config=config, log=log, force=True
+    )
+    if graded is not None:
+        converter.graded = graded
+    try:
+        with warnings.catch_warnings():
+            # nbgrader's own way with SQLAlchemy's sessions; nothing an instructor can act on.
+            warnings.simplefilter("ignore", SAWarning)
+            converter.start()
+    except NbGraderException:
+        text = "\n".join(record.getMessage() for record in records)
+        lines = [line for line in text.splitlines() if "Error" in line or "Exception" in line]
+        reason = lines[0] if lines else "no reason given"
+        raise InternalError(f"nbgrader could not record it: {reason}\n{text}") from None

@@ -1,0 +1,371 @@
+"""Take in one submission without trusting it: what can be read is read, the rest gets a reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from autograde.course import Course
+
+MAX_FILE_BYTES = 20 * 1024 * 1024
+MAX_CELLS = 5_000
+MAX_CELL_CHARACTERS = 200_000
+MAX_FOLDER_ENTRIES = 1_000
+MAX_NAME_SHOWN = 60
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is taken from one submitted cell: its kind, text, ids. Nothing else crosses intake."""
+
+    kind: str  # "code", "markdown" or "raw"
+    source: str
+    id: str = ""
+    grade_id: str = ""
+    attachments: bool = False
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One submission after intake: `cells`, or a `refusal` that its author can act on.
+
+    `notes` are things accepted with a remark. `digest` identifies what was handed in (the bytes,
+    or the kind of refusal), so that an unchanged submission need not be graded again.
+    """
+
+    student: str
+    lab: str
+    cells: tuple[Cell, ...] | None = None
+    refusal: str | None = None
+    notes: tuple[str, ...] = ()
+    digest: str = ""
+    received: datetime | None = None
+    late: timedelta = field(default=timedelta(0))
+
+
+class Refused(Exception):
+    """A submission that cannot be graded; the text is the reason, one line."""
+
+
+def students(course: Course, lab: str) -> list[str]:
+    """Who handed something in for `lab`, sorted by id.
+
+    That is every folder in submitted/ that holds a folder named like the lab, or only folders
+    that are named like no lab at all (someone meant something: it is refused with a reason, not
+    passed over).
+    """
+    known = set(course.labs())
+    found = []
+    for entry in _entries(course.submitted):
+        if entry.name.startswith(".") or not _is_folder(course.submitted / entry.name):
+            continue
+        inside = {
+            child.name
+            for child in _entries(course.submitted / entry.name)
+            if not child.name.startswith(".") and not child.name.startswith("__")
+        }
+        if lab in inside or (inside and not inside & known):
+            found.append(entry.name)
+    return sorted(found)
+
+
+def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submission:
+    """Read the submission of `student` for `lab`. Never raises for anything that lies there.
+
+    `skeleton` is the released notebook (a dict), against which the cells' ids are compared to
+    tell this lab's notebook from another's.
+    """
+    received = course.received(lab).get(student)
+    due = course.due(lab)
+    late = max(received - due, timedelta(0)) if received and due else timedelta(0)
+    try:
+        cells, notes, digest = _read_submission(course, student, lab, skeleton)
+    except Refused as reason:
+        return Submission(
+            student,
+            lab,
+            refusal=str(reason),
+            digest=hashlib.sha256(f"refused\0{reason}".encode()).hexdigest(),
+            received=received,
+            late=late,
+        )
+    return Submission(student, lab, cells, None, notes, digest, received, late)
+
+
+# --- the folder --------------------------------------------------------------------------------
+
+
+def _read_submission(course: Course, student: str, lab: str, skeleton: dict):
+    folder = course.submission_dir(student, lab)
+    wanted = f"{lab}.ipynb"
+    if _is_link(course.submitted / student) or _is_link(folder):
+        raise Refused(f"{lab} is a link, not a folder: hand in the file itself")
+    if not _is_folder(folder):
+        others = [e.name for e in _entries(course.submitted / student) if e.name[:1] not in "._"]
+        listed = " and ".join(shown(name) for name in others[:3])
+        raise Refused(f"there is no folder {lab}; found {listed}: hand in {wanted} as {lab}")
+    path = folder / wanted
+    notes: list[str] = []
+    if not os.path.lexists(path):
+        path = _renamed(folder, lab, wanted, skeleton)
+        notes.append(
+            f"{wanted} was missing; {shown(path.relative_to(folder))} was taken in its place: "
+            "hand it in under its own name"
+        )
+    data = read_regular_file(path)
+    cells = parse(data, shown(path.name))
+    refuse_foreign(cells, lab, skeleton, course, shown(path.name))
+    return tuple(cells), tuple(notes), hashlib.sha256(data).hexdigest()
+
+
+def _renamed(folder: Path, lab: str, wanted: str, skeleton: dict) -> Path:
+    """The only notebook in the folder, when it is this lab's under another name."""
+    files = _files_below(folder)
+    notebooks = [path for path in files if path.suffix.lower() == ".ipynb"]
+    if not notebooks:
+        others = [shown(path.relative_to(folder)) for path in files][:3]
+        found = f"; found {', '.join(others)}" if others else "; the folder is empty"
+        raise Refused(f"{wanted} is missing{found}: hand in the notebook {wanted}")
+    listed = ", ".join(shown(path.relative_to(folder)) for path in notebooks[:4])
+    if len(notebooks) > 1:
+        raise Refused(f"{wanted} is missing; found {listed}: hand in one, named {wanted}")
+    try:
+        cells = parse(read_regular_file(notebooks[0]), listed)
+    except Refused as reason:
+        raise Refused(f"{wanted} is missing, and {reason}") from None
+    if not matches(cells, skeleton):
+        raise Refused(
+            f"{wanted} is missing; found {listed}, which is not the notebook of {lab}: "
+            f"hand in {wanted}"
+        )
+    return notebooks[0]
+
+
+def _files_below(folder: Path, depth: int = 2) -> list[Path]:
+    """Regular files in `folder` and one level of folders in it; never through a link."""
+    found: list[Path] = []
+    for entry in _entries(folder):
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        path = folder / entry.name
+        if entry.is_file(follow_symlinks=False):
+            if entry.name != "timestamp.txt":
+                found.append(path)
+        elif entry.is_dir(follow_symlinks=False) and depth > 1:
+            found += _files_below(path, depth - 1)
+    return found
+
+
+def _entries(folder: Path) -> list[os.DirEntry]:
+    """At most MAX_FOLDER_ENTRIES entries of a folder, by name; none if it cannot be read."""
+    found: list[os.DirEntry] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                found.append(entry)
+                if len(found) >= MAX_FOLDER_ENTRIES:
+                    break
+    except OSError:
+        return []
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _is_link(path: Path) -> bool:
+    return path.is_symlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return not path.is_symlink() and path.is_dir()
+
+
+def read_regular_file(path: Path) -> bytes:
+    """The bytes of a regular file of at most MAX_FILE_BYTES. Refused for anything else.
+
+    Opened without following a link and without waiting (a named pipe would block for ever); kind
+    and size are asked of the open file, so that nothing can be exchanged in between.
+    """
+    name = shown(path.name)
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    if path.is_symlink():
+        raise Refused(f"{name} is a link, not a file: hand in the file itself")
+    try:
+        handle = os.open(path, flags | getattr(os, "O_BINARY", 0))
+    except OSError as error:
+        raise Refused(f"{name} cannot be opened ({error.strerror}): hand it in again") from None
+    with os.fdopen(handle, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
+            raise Refused(f"{name} is {kind}: hand in the notebook file itself")
+        data = file.read(MAX_FILE_BYTES + 1) if status.st_size <= MAX_FILE_BYTES else b""
+    if status.st_size > MAX_FILE_BYTES or len(data) > MAX_FILE_BYTES:
+        raise Refused(
+            f"{name} has {status.st_size / 2**20:.0f} MB, more than {MAX_FILE_BYTES // 2**20} MB: "
+            "clear its outputs and hand it in again"
+        )
+    return data
+
+
+# --- the file ----------------------------------------------------------------------------------
+
+
+def parse(data: bytes, name: str) -> list[Cell]:
+    """The cells of a notebook file of any minor version. Refused with what is wrong with it.
+
+    Only what can be used is looked at: no schema is enforced, so a notebook saved by an older or
+    newer program counts as long as its cells can be read.
+    """
+    try:
+        document = json.loads(_decode(data, name))
+    except json.JSONDecodeError as error:
+        raise Refused(_why_no_json(data, name, error)) from None
+    except RecursionError:
+        raise Refused(f"{name} is no notebook: it is nested too deeply") from None
+    except ValueError as error:
+        raise Refused(f"{name} is no notebook: {error}") from None
+    if not isinstance(document, dict):
+        raise Refused(f"{name} is JSON, but no notebook: save it in JupyterLab and hand that in")
+    raw_cells = document.get("cells")
+    if raw_cells is None and isinstance(document.get("worksheets"), list):
+        raise Refused(
+            f"{name} is in the notebook format of 2014 (version 3): open it in JupyterLab, save, "
+            "hand it in again"
+        )
+    if not isinstance(raw_cells, list) or not raw_cells:
+        raise Refused(f"{name} has no cells: save the notebook in JupyterLab and hand that in")
+    if len(raw_cells) > MAX_CELLS:
+        raise Refused(f"{name} has {len(raw_cells)} cells, more than {MAX_CELLS}: remove some")
+    cells = [cell for cell in map(_cell, raw_cells) if cell is not None]
+    if not cells:
+        raise Refused(f"{name} has no readable cells: save it in JupyterLab and hand it in again")
+    return cells
+
+
+def _decode(data: bytes, name: str) -> str:
+    if not data.strip():
+        raise Refused(f"{name} is empty (0 bytes of notebook): save it and hand it in again")
+    for encoding in ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig",):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            pass
+    raise Refused(_why_no_json(data, name, None))
+
+
+def _why_no_json(data: bytes, name: str, error: json.JSONDecodeError | None) -> str:
+    head = data.lstrip()[:200]
+    if head.startswith(b"PK\x03\x04"):
+        return f"{name} is a zip archive, not a notebook: unpack it and hand in the notebook"
+    if head[:2] == b"\x1f\x8b":
+        return f"{name} is compressed: unpack it and hand in the notebook"
+    if head.startswith(b"%PDF"):
+        return f"{name} is a PDF, not a notebook: hand in the .ipynb file"
+    if head[:1] == b"<" and not head.startswith(b"<<<<"):
+        return f"{name} is a web page, not a notebook: hand in the .ipynb file itself"
+    if re.search(rb"^(<{7} |={7}$|>{7} )", data, flags=re.MULTILINE):
+        return f"{name} holds unresolved merge conflicts: resolve them, then hand it in again"
+    if error is None:
+        return f"{name} is not a text file: hand in the notebook as JupyterLab saves it"
+    if error.pos >= len(error.doc.rstrip()) - 1:
+        return f"{name} breaks off at line {error.lineno}: save it again and hand in the whole file"
+    return (
+        f"{name} is not valid JSON ({error.msg} at line {error.lineno}): "
+        "open it in JupyterLab, save, hand it in again"
+    )
+
+
+def _cell(raw: object) -> Cell | None:
+    """A Cell from whatever stands in the list, or None when there is nothing to take."""
+    if not isinstance(raw, dict) or raw.get("cell_type") not in ("code", "markdown", "raw"):
+        return None
+    source = raw.get("source", "")
+    if isinstance(source, list):
+        source = "".join(part for part in source if isinstance(part, str))
+    if not isinstance(source, str):
+        return None
+    metadata = raw.get("metadata")
+    nbgrader = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    grade_id = nbgrader.get("grade_id") if isinstance(nbgrader, dict) else None
+    return Cell(
+        kind=raw["cell_type"],
+        source=clean(source),
+        id=_identifier(raw.get("id")),
+        grade_id=_identifier(grade_id),
+        attachments=bool(raw.get("attachments")),
+    )
+
+
+def _identifier(value: object) -> str:
+    return clean(value)[:200] if isinstance(value, str) else ""
+
+
+def clean(text: str) -> str:
+    """Text that can be written as UTF-8: lone surrogates become question marks."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
+
+
+# --- whose notebook is it ----------------------------------------------------------------------
+
+
+def graded_ids(skeleton: dict) -> set[str]:
+    """The grade_ids of a released notebook."""
+    metas = (cell["metadata"].get("nbgrader", {}) for cell in skeleton["cells"])
+    return {meta["grade_id"] for meta in metas if meta.get("grade_id")}
+
+
+def matches(cells: Iterable[Cell], skeleton: dict) -> bool:
+    """Whether these cells are the skeleton's lab, by grade_ids, cell ids or function names.
+
+    Grade_ids decide where there are any. A notebook that has lost its metadata on the way (some
+    programs drop it) is known by its cell ids or by the functions it defines.
+    """
+    from autograde.graft import defined_names
+
+    cells = list(cells)
+    own = graded_ids(skeleton)
+    found = {cell.grade_id for cell in cells if cell.grade_id}
+    if found:
+        return 2 * len(found & own) >= len(found)
+    ids = {cell["id"] for cell in skeleton["cells"]}
+    if sum(cell.id in ids for cell in cells) >= max(2, len(ids) // 4):
+        return True
+    names = {name for cell in cells if cell.kind == "code" for name in defined_names(cell.source)}
+    return len(names & own) >= max(1, len(solution_ids(skeleton)) // 2)
+
+
+def solution_ids(skeleton: dict) -> list[str]:
+    """The grade_ids of the solution cells, in order."""
+    metas = [cell["metadata"].get("nbgrader", {}) for cell in skeleton["cells"]]
+    return [meta["grade_id"] for meta in metas if meta.get("solution")]
+
+
+def refuse_foreign(
+    cells: list[Cell], lab: str, skeleton: dict, course: Course | None, name: str
+) -> None:
+    """Raise Refused when the cells are not those of `lab`, saying whose they are if known."""
+    if matches(cells, skeleton):
+        return
+    found = {cell.grade_id for cell in cells if cell.grade_id}
+    for other in course.labs() if course is not None else []:
+        path = course.release_path(other)
+        if other != lab and path.is_file():
+            try:
+                theirs = graded_ids(json.loads(path.read_text(encoding="utf-8")))
+            except (OSError, ValueError, KeyError):
+                continue
+            if found and 2 * len(found & theirs) >= len(found):
+                raise Refused(f"{name} is the notebook of {other}: hand in the one of {lab}")
+    raise Refused(f"{name} is not the notebook of {lab} (none of its cells): hand in that one")
+
+
+def shown(name: object) -> str:
+    """A file name as it may stand in a message: one line, no control characters, not too long."""
+    text = "".join(c if c.isprintable() else "?" for c in clean(os.fspath(name)))
+    return text if len(text) <= MAX_NAME_SHOWN else text[: MAX_NAME_SHOWN - 3] + "..."

@@ -1,0 +1,98 @@
+"""nbgrader preprocessors: isolated execution and judging, trusted times, safe feedback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+from nbgrader import utils
+from nbgrader.api import Gradebook
+from nbgrader.preprocessors import NbGraderPreprocessor
+from traitlets import Dict, Unicode
+
+from autograde import pipeline, state
+from autograde.course import COURSE_ID, Course
+from autograde.exporter import REMARKS
+
+
+class IsolatedExecute(NbGraderPreprocessor):
+    """In the place of nbgrader's Execute: runs the notebook behind the wall and judges its tests.
+
+    Under our `grade` command the verdicts are there already (the converter's `graded`); under
+    plain `nbgrader autograde` and the formgrader they are made here. On purpose no subclass of
+    Execute: `--no-execute` would otherwise leave test cells without output, which nbgrader
+    counts as full marks.
+    """
+
+    sandbox = Unicode(
+        "auto", help="auto, bwrap, unshare, or none (no isolation: only for trusted notebooks)."
+    ).tag(config=True)
+    limits = Dict(help="Limits that differ from autograde.pipeline.LIMITS.").tag(config=True)
+
+    def preprocess(self, nb, resources):
+        converter = self.parent.parent
+        remarks = nb.metadata.get(REMARKS, {})
+        graded = getattr(converter, "graded", None)
+        if graded is None:
+            course = Course(Path(converter.coursedir.root), converter.coursedir.db_url)
+            lab = pipeline.load_lab(course, resources["nbgrader"]["assignment"])
+            cells, results = self._grade(course, lab, nb, remarks.get("refusal"))
+        else:
+            cells, results = graded.cells, graded.results
+        notes = list(remarks.get("notes", []))
+        if remarks.get("refusal"):
+            notes.insert(0, f"Not graded: {remarks['refusal']}")
+        plain = _plain(nb)
+        pipeline.place_outputs(plain, cells, results, notes)
+        return nbformat.from_dict(plain), resources
+
+    def _grade(self, course, lab, nb, refusal):
+        if refusal:
+            return {}, pipeline.refused_results(lab, refusal)
+        judge = pipeline.default_judge()
+        pipeline.check_judge(lab, judge)
+        seed = state.open_seed(course, lab.name)
+        requests = pipeline.make_requests(lab, seed, judge)
+        job = pipeline.make_job(
+            lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox
+        )
+        result = pipeline.run_job(pipeline.default_execute(), job)
+        return result["cells"], pipeline.judge_result(lab, result, seed, judge)
+
+
+class RecordReceived(NbGraderPreprocessor):
+    """Puts the time the instructor's side received a submission into the gradebook.
+
+    nbgrader has just taken it from timestamp.txt in the submission, which its author can set.
+    Unknown stays unknown: no time, not late.
+    """
+
+    def preprocess(self, nb, resources):
+        info = resources["nbgrader"]
+        coursedir = self.parent.parent.coursedir
+        course = Course(Path(coursedir.root), coursedir.db_url)
+        received = course.received(info["assignment"]).get(info["student"])
+        with Gradebook(info["db_url"], COURSE_ID) as gradebook:
+            submission = gradebook.find_submission(info["assignment"], info["student"])
+            submission.timestamp = received
+            gradebook.db.commit()
+        return nb, resources
+
+
+class StripHiddenTests(NbGraderPreprocessor):
+    """Takes the hidden tests, and the bare score, out of test cells before feedback is rendered."""
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type == "code" and utils.is_grade(cell) and not utils.is_solution(cell):
+            cell.source = pipeline.visible_part(cell.source)
+            cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+        return cell, resources
+
+
+def _plain(nb) -> dict:
+    """A NotebookNode as plain dicts and lists, a copy."""
+    if isinstance(nb, dict):
+        return {key: _plain(value) for key, value in nb.items()}
+    if isinstance(nb, list):
+        return [_plain(value) for value in nb]
+    return nb

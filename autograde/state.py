@@ -1,0 +1,97 @@
+"""What a grading run must remember to go on after a crash: its seed, and who is done."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from autograde.build import write_atomically
+from autograde.course import Course
+from autograde.errors import CourseError
+
+
+class RunState:
+    """The state of grading one lab, under autograde/state/LAB/ (the instructor's machine only).
+
+    run.json: the secret seed of the hidden tests' inputs, and whether the run came to its end.
+    graded/STUDENT.json: the key of what was graded (submission, release, course code) and its
+    row. Each file is written whole or not at all, and a row only after the gradebook holds the
+    marks; so after a kill, what has a row is done and the rest is graded with the same seed.
+    """
+
+    def __init__(self, course: Course, lab: str):
+        self.folder = course.state / lab
+        self.graded = self.folder / "graded"
+
+    def start(self) -> int:
+        """The seed: that of the unfinished run if there is one, else a new one."""
+        run = _read(self.folder / "run.json")
+        seed = run.get("seed")
+        if isinstance(seed, int) and not run.get("finished"):
+            return seed
+        seed = secrets.randbits(63)
+        self._write(self.folder / "run.json", {"seed": seed, "finished": False})
+        return seed
+
+    def finish(self) -> None:
+        run = _read(self.folder / "run.json")
+        self._write(self.folder / "run.json", {**run, "finished": True})
+
+    def row(self, student: str, key: str) -> dict | None:
+        """The stored row of a student if it was made from `key`, else None."""
+        stored = _read(self.graded / f"{student}.json")
+        return stored.get("row") if stored.get("key") == key else None
+
+    def store(self, student: str, key: str, row: dict) -> None:
+        self._write(self.graded / f"{student}.json", {"key": key, "row": row})
+
+    def forget(self, student: str) -> None:
+        (self.graded / f"{student}.json").unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the lab's lock: two runs must not write one gradebook. CourseError if taken."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        with (self.folder / "lock").open("w") as file:
+            try:
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except ImportError:  # Windows: no lock, one instructor
+                pass
+            except OSError:
+                raise CourseError(
+                    f"{self.folder.name} is being graded by another process; wait for its end",
+                    status=1,
+                ) from None
+            yield
+
+    def _write(self, path: Path, value: dict) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        write_atomically(path, json.dumps(value, indent=1).encode())
+        os.chmod(path, 0o600)
+
+
+def open_seed(course: Course, lab: str) -> int:
+    """The seed of the lab's unfinished run, else a fresh one that is not kept.
+
+    For nbgrader's own commands, which grade one submission at a time.
+    """
+    run = _read(course.state / lab / "run.json")
+    if isinstance(run.get("seed"), int) and not run.get("finished"):
+        return run["seed"]
+    return secrets.randbits(63)
+
+
+def _read(path: Path) -> dict:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
