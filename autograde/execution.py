@@ -1,0 +1,512 @@
+"""Stage 3: runs one untrusted notebook in a sandboxed kernel and reports what could be seen.
+
+`execute` takes and gives bytes of JSON, so it can run in any `concurrent.futures` executor; each
+process keeps one warm kernel server between calls. Nothing that the notebook does makes it raise:
+an exit, a flood, an endless loop or a forged message ends in a well-formed result.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import selectors
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograde.sandbox.channel import Channel, ChannelClosed, Dropped
+from autograde.sandbox.launcher import Kernel, KernelServer, SandboxError, SandboxUnavailable
+from autograde.sandbox.outputs import (
+    DELIMITER,
+    OBSERVATION_MIME,
+    Malformed,
+    Outputs,
+    clip,
+    count,
+    error_output,
+    parse_json,
+    split_message,
+)
+from autograde.sandbox.probe import Protections, choose, probe
+
+__all__ = [
+    "LIMITS",
+    "OBSERVATION_MIME",
+    "Engine",
+    "SandboxError",
+    "SandboxUnavailable",
+    "close",
+    "execute",
+]
+
+# Seconds of CPU time count, because seconds on the clock depend on how busy the machine is; those
+# only stop what sleeps.
+LIMITS: dict[str, float] = {
+    "cell_cpu_s": 60,
+    "cell_wall_s": 240,
+    "total_wall_s": 900,
+    "memory_bytes": 4 << 30,
+    "output_bytes": 1_000_000,  # kept of one cell
+    "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
+    "flood_messages": 200_000,
+    "processes": 256,
+    "file_bytes": 100 << 20,
+    "restarts": 24,
+    "grace_s": 5,  # between the interrupt and the end
+}
+HIDDEN_TESTS = "### BEGIN HIDDEN TESTS"
+POLL_S = 0.1
+START_S = 60
+
+
+class _Dead(Exception):
+    """The kernel is gone."""
+
+
+class _Late(Exception):
+    """The time for the whole notebook is over."""
+
+
+@dataclass
+class _Run:
+    """What became of one piece of code."""
+
+    status: str  # ok, error, timeout, died
+    outputs: Outputs
+    execution_count: int | None = None
+    error: str = ""  # "ename: evalue" of an error
+    reason: str = ""  # why it was stopped, in words for a student
+    kernel_dead: bool = False
+    seconds: float = 0.0
+
+
+class _Session:
+    """A kernel and the two sockets that matter."""
+
+    def __init__(self, kernel: Kernel, limits: dict[str, Any]) -> None:
+        self.kernel = kernel
+        self.limits = limits
+        self.channels: list[Channel] = []
+        self.cpu_s = 0.0
+        self._key = kernel.connection["key"].encode()
+        self._id = secrets.token_hex(8)
+        self._count = 0
+        self._selector = selectors.DefaultSelector()
+        try:
+            for name, kind in (("iopub", "SUB"), ("shell", "DEALER")):
+                channel = Channel(kernel.address(name), kind, timeout=START_S)
+                self.channels.append(channel)
+                self._selector.register(channel, selectors.EVENT_READ)
+            self.iopub, self.shell = self.channels
+            self._wait_until_ready()
+        except (ChannelClosed, SandboxError) as error:
+            self.close()
+            raise _Dead(str(error)) from error
+
+    def close(self) -> None:
+        """Kill the kernel. Never raises."""
+        with contextlib.suppress(SandboxError):
+            self._usage()
+        self._selector.close()
+        for channel in self.channels:
+            channel.close()
+        self.kernel.kill()
+
+    def _usage(self) -> dict[str, Any]:
+        usage = self.kernel.usage(self.limits["memory_bytes"])
+        self.cpu_s = max(self.cpu_s, usage.get("cpu_s", 0.0))
+        return usage
+
+    def _send(self, kind: str, content: dict[str, Any]) -> str:
+        self._count += 1
+        identity = f"{self._id}_{self._count}"
+        header = {
+            "msg_id": identity,
+            "session": self._id,
+            "username": "autograde",
+            "date": time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime()),
+            "msg_type": kind,
+            "version": "5.3",
+        }
+        parts = [json.dumps(part).encode() for part in (header, {}, {}, content)]
+        signature = hmac.new(self._key, b"".join(parts), hashlib.sha256).hexdigest().encode()
+        self.shell.send([DELIMITER, signature, *parts])
+        return identity
+
+    def _receive(self, timeout: float) -> Iterable[tuple[Channel, list[bytes] | Dropped]]:
+        # iopub comes first: what a cell printed is seen before its reply
+        ready = {key.fileobj for key, _ in self._selector.select(max(timeout, 0))}
+        for channel in self.channels:
+            if channel in ready:
+                for message in channel.receive():
+                    yield channel, message
+
+    def _wait_until_ready(self) -> None:
+        """Until the subscription has reached the kernel: what it says before that is lost."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            self._send("kernel_info_request", {})
+            until = time.monotonic() + 0.2
+            while (left := until - time.monotonic()) > 0:
+                if any(channel is self.iopub for channel, _ in self._receive(left)):
+                    return
+        raise ChannelClosed("the kernel does not answer")
+
+    def run(self, code: str, deadline: float, observe: bool = False) -> _Run:
+        """Run `code` to its end, to a limit, or to the kernel's end."""
+        started = time.monotonic()
+        result = _Run("died", Outputs(int(self.limits["output_bytes"]), observe))
+        try:
+            self._run(code, started, deadline, observe, result)
+        except (ChannelClosed, SandboxError):
+            result.status, result.kernel_dead = "died", True
+        result.seconds = time.monotonic() - started
+        return result
+
+    def _run(self, code: str, started: float, deadline: float, observe: bool, result: _Run) -> None:
+        limits, outputs = self.limits, result.outputs
+        received = sum(channel.received for channel in self.channels)
+        base = self._usage()
+        if not base["alive"]:
+            raise ChannelClosed("dead before the cell")
+        cpu_before = base.get("cpu_s", 0.0)
+        identity = self._send(
+            "execute_request",
+            {
+                "code": code,
+                "silent": False,
+                "store_history": not observe,
+                "user_expressions": {},
+                "allow_stdin": False,
+                "stop_on_error": False,
+            },
+        )
+        wall_end = min(started + limits["cell_wall_s"], deadline)
+        reply: dict[str, Any] | None = None
+        idle, messages, stop_at, idle_by = False, 0, None, None
+        poll_at = started + POLL_S
+        while True:
+            now = time.monotonic()
+            if reply is not None and (idle or now > idle_by):
+                break
+            for channel, message in self._receive(min(poll_at, idle_by or poll_at) - now):
+                messages += 1
+                if isinstance(message, Dropped):
+                    outputs.dropped()
+                    continue
+                # Behind the cut only what ends the cell is worth a look.
+                if outputs.truncated and len(message) > 5 and len(message[-1]) > 1 << 16:
+                    continue
+                try:
+                    kind, asked, content = split_message(message)
+                    if asked != identity:
+                        continue
+                    if channel is self.iopub and kind == "status":
+                        idle = idle or parse_json(content).get("execution_state") == "idle"
+                    elif channel is self.iopub:
+                        outputs.feed(kind, content)
+                    elif kind == "execute_reply" and reply is None:
+                        answer = parse_json(content)
+                        reply = answer if isinstance(answer, dict) else {}
+                        idle_by = time.monotonic() + 2
+                except (Malformed, AttributeError):
+                    continue
+            now = time.monotonic()
+            if now < poll_at or reply is not None:
+                continue
+            poll_at = now + POLL_S
+            usage = self._usage()
+            if not usage["alive"]:
+                raise ChannelClosed("died")
+            if usage.get("memory_bytes", 0) > limits["memory_bytes"]:
+                size = limits["memory_bytes"] / (1 << 30)
+                result.reason = f"it needed more than {size:.3g} GB of memory"
+                raise ChannelClosed("memory")
+            if stop_at is not None:
+                if now > stop_at:
+                    result.status, result.kernel_dead = "timeout", True
+                    return
+                continue
+            sent = sum(channel.received for channel in self.channels) - received
+            if usage.get("cpu_s", 0.0) - cpu_before > limits["cell_cpu_s"]:
+                result.reason = f"stopped after {limits['cell_cpu_s']:g} s of computing"
+            elif now > wall_end:
+                result.reason = f"stopped after {now - started:.0f} s"
+            elif sent > limits["flood_bytes"] or messages > limits["flood_messages"]:
+                result.reason = "stopped, because it printed without end"
+            if result.reason:
+                stop_at = now + limits["grace_s"]
+                self.kernel.interrupt()
+        result.execution_count = count(reply)
+        if result.reason:
+            result.status = "timeout"
+        elif reply.get("status") == "ok":
+            result.status = "ok"
+        else:
+            result.status = "error"
+            name, value = (str(reply.get(key, ""))[:1000] for key in ("ename", "evalue"))
+            result.error = clip(f"{name}: {value}", 500)
+
+
+def visible_part(source: str) -> str:
+    """A test cell's source before its hidden tests."""
+    lines = source.splitlines(keepends=True)
+    for index, line in enumerate(lines):
+        if line.strip() == HIDDEN_TESTS:
+            return "".join(lines[:index])
+    return source
+
+
+def _source(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    return "".join(source) if isinstance(source, list) else str(source)
+
+
+@dataclass
+class _Job:
+    """The state of one notebook's run."""
+
+    limits: dict[str, Any]
+    seed: int
+    deadline: float
+    session: _Session | None = None
+    replay: list[str] = field(default_factory=list)  # sources that later cells may need
+    deaths: int = 0
+    timeouts: int = 0
+    starts: int = 0
+    cpu_s: float = 0.0
+
+
+class Engine:
+    """Runs notebooks one after another on one warm server, which it starts when first needed.
+
+    sandbox: "auto" (the strongest wall that works here; SandboxUnavailable if none does), "bwrap",
+    "unshare" or "none".
+    """
+
+    def __init__(self, sandbox: str = "auto") -> None:
+        self.wall = choose(sandbox)
+        self.owner = os.getpid()
+        self._server: KernelServer | None = None
+
+    @property
+    def protections(self) -> Protections:
+        """What the wall keeps out, as found by trying."""
+        return probe(self.wall)
+
+    def server(self) -> KernelServer:
+        """The live server. Raises SandboxError when none can be started."""
+        if self._server is not None and not self._server.alive():
+            self._server.close()
+            self._server = None
+        if self._server is None:
+            self._server = KernelServer(self.wall)
+        return self._server
+
+    def close(self) -> None:
+        """End the server. The engine can be used again after that."""
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+    def run(self, job: dict[str, Any]) -> dict[str, Any]:
+        """Stage 3 for one notebook; job and result as for `execute`, as dicts."""
+        started = time.monotonic()
+        limits = {**LIMITS, **(job.get("limits") or {})}
+        limits["total_cpu_s"] = 2 * limits["total_wall_s"] + 60
+        self.server()
+        started_run = time.monotonic()  # the server's own start is nobody's time
+        state = _Job(limits, int(job.get("seed", 0)), started_run + limits["total_wall_s"])
+        requests = job.get("requests") or {}
+        cells: dict[str, Any] = {}
+        observations: dict[str, Any] = {}
+        try:
+            for index, cell in enumerate(job["notebook"]["cells"]):
+                if cell.get("cell_type") == "code":
+                    name = str(cell.get("id") or f"cell-{index}")
+                    cells[name] = self._cell(state, cell, requests, observations)
+        finally:
+            self._end(state)
+        return {
+            "cells": cells,
+            "observations": observations,
+            "sandbox": self.protections.to_json(),
+            "kernel_deaths": state.deaths,
+            "timeouts": state.timeouts,
+            "seconds": round(time.monotonic() - started, 3),
+            "cpu_seconds": round(state.cpu_s, 2),
+        }
+
+    def _cell(
+        self,
+        state: _Job,
+        cell: dict[str, Any],
+        requests: dict[str, Any],
+        observations: dict[str, Any],
+    ) -> dict[str, Any]:
+        metadata = cell.get("metadata") or {}
+        marks = metadata.get("nbgrader") or {}
+        test = marks.get("grade_id") if marks.get("grade") else None
+        request = requests.get(test) if test is not None else None
+        source = _source(cell)
+        if "skip-execution" in (metadata.get("tags") or []):
+            if request is not None:
+                observations[test] = {"failure": "no answer"}
+            return _result("skipped")
+        if test is not None:
+            source = visible_part(source)
+        run = None
+        if source.strip():
+            run = self._code(state, source)
+            if run is None:
+                if request is not None:
+                    late = time.monotonic() > state.deadline
+                    observations[test] = {"failure": "timeout" if late else "kernel died"}
+                return _result("skipped")
+            if test is None and run.status in ("ok", "error"):
+                state.replay.append(source)
+        if request is not None:
+            if run is not None and run.status in ("died", "timeout"):
+                observations[test] = {"failure": _failure(run)}
+            else:
+                observations[test] = self._observe(state, request)
+        if run is None:
+            return _result("ok")
+        if run.status == "died":
+            why = run.reason or "the kernel ended while this cell ran"
+            run.outputs.items.append(error_output("KernelDied", why))
+        elif run.status == "timeout":
+            run.outputs.items.append(error_output("Timeout", run.reason))
+        return _result(run.status, run.outputs.finish(), run.execution_count, round(run.seconds, 3))
+
+    def _observe(self, state: _Job, request: dict[str, Any]) -> dict[str, Any]:
+        nonce = secrets.token_hex(16)
+        code = (
+            "from course_utils.checks.remote import answer as _answer; "
+            f"_answer({json.dumps(request)!r}, {nonce!r})"
+        )
+        run = self._code(state, code, observe=True)
+        if run is None:
+            return {"failure": "timeout" if time.monotonic() > state.deadline else "kernel died"}
+        for value in run.outputs.observations:
+            if (
+                isinstance(value, dict)
+                and value.get("nonce") == nonce
+                and isinstance(value.get("observation"), dict)
+            ):
+                return {"observation": value["observation"]}
+        if run.outputs.too_large:
+            return {"failure": "answer too large"}
+        return {"failure": _failure(run)}
+
+    def _code(self, state: _Job, source: str, observe: bool = False) -> _Run | None:
+        """Run `source` in a kernel that has seen all earlier cells; None when that cannot be."""
+        if not self._ready(state):
+            return None
+        assert state.session is not None
+        run = state.session.run(source, state.deadline, observe)
+        self._count(state, run)
+        return run
+
+    def _count(self, state: _Job, run: _Run) -> None:
+        state.timeouts += run.status == "timeout"
+        if run.kernel_dead:
+            state.deaths += 1
+            self._end(state)
+
+    def _ready(self, state: _Job) -> bool:
+        """See to it that there is a kernel, with the earlier cells run in it."""
+        while state.session is None:
+            if state.starts > state.limits["restarts"] or time.monotonic() > state.deadline:
+                return False
+            state.starts += 1
+            try:
+                kernel = self.server().spawn(state.limits, state.seed)
+                state.session = _Session(kernel, state.limits)
+            except _Dead:
+                continue
+            except SandboxError:
+                if self._server is not None and self._server.alive() and state.starts == 1:
+                    raise
+                continue
+            for index, source in enumerate(state.replay):
+                run = state.session.run(source, state.deadline)
+                self._count(state, run)
+                if run.status in ("died", "timeout"):
+                    del state.replay[index]
+                    self._end(state)
+                    break
+        return time.monotonic() < state.deadline
+
+    def _end(self, state: _Job) -> None:
+        if state.session is not None:
+            state.session.close()
+            state.cpu_s += state.session.cpu_s
+            state.session = None
+
+
+def _failure(run: _Run) -> str:
+    if run.status == "timeout":
+        return "timeout"
+    if run.status == "died":
+        return "kernel died"
+    return f"error: {run.error}" if run.status == "error" else "no answer"
+
+
+def _result(
+    status: str,
+    outputs: list[dict[str, Any]] | None = None,
+    execution_count: int | None = None,
+    seconds: float = 0.0,
+) -> dict[str, Any]:
+    return {
+        "status": status,
+        "outputs": outputs or [],
+        "execution_count": execution_count,
+        "seconds": seconds,
+    }
+
+
+_engines: dict[tuple[int, str], Engine] = {}  # by process: a fork's copies are not its own
+
+
+def execute(job: bytes) -> bytes:
+    """Run one submission's notebook and give what was seen of it.
+
+    Parameters
+    ----------
+    job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request}),
+        "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed"
+
+    Returns
+    -------
+    JSON object with "cells" ({cell id: {status, outputs, execution_count, seconds}}),
+    "observations" ({grade_id: {"observation"} or {"failure"}}), "sandbox", "kernel_deaths",
+    "timeouts", "seconds", "cpu_seconds"
+
+    Raises
+    ------
+    SandboxUnavailable when the asked wall does not work here, SandboxError when the sandbox itself
+    fails. Never for what the notebook does.
+    """
+    asked = json.loads(job)
+    key = (os.getpid(), asked.get("sandbox", "auto"))
+    engine = _engines.get(key)
+    if engine is None:
+        engine = _engines[key] = Engine(key[1])
+    return json.dumps(engine.run(asked)).encode()
+
+
+def close() -> None:
+    """End this process's kernel servers; the next `execute` starts anew."""
+    for key in [key for key in _engines if key[0] == os.getpid()]:
+        _engines.pop(key).close()
+
+
+atexit.register(close)
