@@ -38,7 +38,7 @@ from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
 from autograde.intake import Submission, students, take_in
 from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
-from autograde.state import RunState
+from autograde.runstate import RunState
 
 
 def grade_class(

@@ -10,7 +10,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Dict, Unicode
 
-from autograde import pipeline, state
+from autograde import pipeline, runstate
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
 
@@ -51,7 +51,7 @@ class IsolatedExecute(NbGraderPreprocessor):
             return {}, pipeline.refused_results(lab, refusal)
         judge = pipeline.default_judge()
         pipeline.check_judge(lab, judge)
-        seed = state.open_seed(course, lab.name)
+        seed = runstate.open_seed(course, lab.name)
         requests = pipeline.make_requests(lab, seed, judge)
         job = pipeline.make_job(
             lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox
