@@ -55,7 +55,7 @@ LIMITS: dict[str, float] = {
     "output_bytes": 1_000_000,  # kept of one cell
     "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
     "flood_messages": 200_000,
-    "processes": 256,
+    "processes": 128,
     "file_bytes": 100 << 20,
     "restarts": 24,
     "grace_s": 5,  # between the interrupt and the end
@@ -94,6 +94,7 @@ class _Session:
         self.limits = limits
         self.channels: list[Channel] = []
         self.cpu_s = 0.0
+        self.processes, self.most_memory = 0, float("inf")
         self._key = kernel.connection["key"].encode()
         self._id = secrets.token_hex(8)
         self._count = 0
@@ -105,6 +106,10 @@ class _Session:
                 self._selector.register(channel, selectors.EVENT_READ)
             self.iopub, self.shell = self.channels
             self._wait_until_ready()
+            # A single process meets its own limit first and gets a MemoryError; this is for many.
+            own = self._usage()
+            self.processes = own.get("processes", 0)
+            self.most_memory = own.get("memory_bytes", 0) + 1.1 * limits["memory_bytes"]
         except (ChannelClosed, SandboxError) as error:
             self.close()
             raise _Dead(str(error)) from error
@@ -119,7 +124,7 @@ class _Session:
         self.kernel.kill()
 
     def _usage(self) -> dict[str, Any]:
-        usage = self.kernel.usage(self.limits["memory_bytes"])
+        usage = self.kernel.usage(self.most_memory if self.most_memory < 1 << 62 else None)
         self.cpu_s = max(self.cpu_s, usage.get("cpu_s", 0.0))
         return usage
 
@@ -224,7 +229,7 @@ class _Session:
             usage = self._usage()
             if not usage["alive"]:
                 raise ChannelClosed("died")
-            if usage.get("memory_bytes", 0) > limits["memory_bytes"]:
+            if usage.get("memory_bytes", 0) > self.most_memory:
                 size = limits["memory_bytes"] / (1 << 30)
                 result.reason = f"it needed more than {size:.3g} GB of memory"
                 raise ChannelClosed("memory")
@@ -246,6 +251,8 @@ class _Session:
         result.execution_count = count(reply)
         if result.reason:
             result.status = "timeout"
+            # What it has started goes on and would use up the time of the cells to come.
+            result.kernel_dead = self._usage().get("processes", 0) > self.processes
         elif reply.get("status") == "ok":
             result.status = "ok"
         else:

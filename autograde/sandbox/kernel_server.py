@@ -273,12 +273,18 @@ def install_seccomp():
     return _prctl(PR_SET_SECCOMP, 2, ctypes.addressof(head)) == 0
 
 
-def _drop_capabilities():
+def _give_up_rights(uid):
+    """Become `uid` (None: stay who we are) without any capability, for ever."""
     for capability in range(64):
-        _prctl(PR_CAPBSET_DROP, capability)  # fails past the last one, or without CAP_SETPCAP
+        _prctl(PR_CAPBSET_DROP, capability)  # fails past the last one
     _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
+    if uid is not None:
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
     header = struct.pack("=Ii", 0x20080522, 0)
     _check(libc.capset(header, bytes(24)), "capset")
+    _check(_prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
 
 
 def _limit(name, value):
@@ -377,8 +383,8 @@ def init(request, report, user_namespace):
     # The sockets are there and no student's line has run yet: from here on nothing can be put in
     # their place, so the trusted side cannot be led to a socket of somebody else.
     _remount_read_only(JOB)
-    _prctl(PR_SET_DUMPABLE, 0)
-    _drop_capabilities()
+    _give_up_rights(uid)
+    _prctl(PR_SET_DUMPABLE, 0)  # the student's processes have the same uid, and may not look in
 
     def interrupt(number, frame):
         with contextlib.suppress(OSError):
@@ -400,7 +406,7 @@ def _confined_kernel(request, tell, user_namespace):
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     _set_limits(limits, own_uid=True)
-    os.nice(5)
+    os.nice(5 - os.nice(0))
     if user_namespace:
         outer_uid, outer_gid = os.getuid(), os.getgid()
         _unshare(CLONE_NEWUSER)  # processes are counted anew in it
@@ -413,14 +419,7 @@ def _confined_kernel(request, tell, user_namespace):
                 file.write(text)
         with contextlib.suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
             file.write("0")
-    if uid is not None:
-        for capability in range(64):
-            _prctl(PR_CAPBSET_DROP, capability)
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-    _drop_capabilities()
-    _check(_prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+    _give_up_rights(uid)
     filtered = install_seccomp()
     _prctl(PR_SET_DUMPABLE, 1)
     os.umask(0o022)
@@ -546,9 +545,6 @@ class Server:
         self.kernels = {}
         self.exits = {}
         self.spawned = {}  # Popen objects, where there is no fork
-        self.own_pid_namespace = None
-        if config["namespaces"]:
-            self.own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY)
 
     def answer(self, request):
         handler = getattr(self, "do_" + request["op"])
@@ -560,27 +556,9 @@ class Server:
     def do_spawn(self, request):
         if not hasattr(os, "fork"):
             return self._spawn_program(request)
-        inside = self.config["namespaces"]
         bound, tell = os.pipe()
-        if inside:
-            _unshare(CLONE_NEWPID)  # for the next child only
-        pid = os.fork()
-        if pid == 0:
-            os.close(bound)
-            try:
-                if inside:
-                    init(request, tell, self.config["user_namespace"])
-                else:
-                    _default_signals()
-                    _silence(keep=(tell,))
-                    _plain_kernel(request, lambda: (os.write(tell, b"ready"), os.close(tell)))
-            except BaseException as error:
-                with contextlib.suppress(OSError):
-                    os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
-            os._exit(70)
+        pid = self._fork(request, bound, tell)
         os.close(tell)
-        if inside:
-            _check(libc.setns(self.own_pid_namespace, CLONE_NEWPID), "setns")
         self.kernels[request["id"]] = pid
         answer = b""
         with open(bound, "rb", buffering=0) as pipe:
@@ -593,6 +571,40 @@ class Server:
             self.do_kill(request)
             raise RuntimeError(answer.decode("utf-8", "replace") or "no kernel came up")
         return None
+
+    def _fork(self, request, bound, tell):
+        """Fork the process whose end is the kernel's end; gives its pid."""
+        inside = self.config["namespaces"]
+        known, name = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(bound)
+            try:
+                if not inside:
+                    _default_signals()
+                    _silence(keep=(tell,))
+                    _plain_kernel(request, lambda: (os.write(tell, b"ready"), os.close(tell)))
+                    os._exit(0)
+                # A new pid namespace begins with the next child. This process goes, and its child
+                # becomes the server's, which takes orphans in; the server itself cannot go back to
+                # its own namespace where bubblewrap has put it into a second user namespace.
+                _unshare(CLONE_NEWPID)
+                pid = os.fork()
+                if pid:
+                    os.write(name, str(pid).encode())
+                    os._exit(0)
+                init(request, tell, self.config["user_namespace"])
+            except BaseException as error:
+                with contextlib.suppress(OSError):
+                    os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
+            os._exit(70)
+        os.close(name)
+        pid = child
+        if inside:
+            os.waitpid(child, 0)
+            pid = int(os.read(known, 20) or child)
+        os.close(known)
+        return pid
 
     def _spawn_program(self, request):
         command = [sys.executable, os.path.abspath(__file__), "--kernel", json.dumps(request)]
@@ -707,20 +719,26 @@ def usage(root, precise_above=None):
     page, tick = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
     memory = sum(table[pid][2] for pid in family) * page
     if precise_above is not None and memory > precise_above:
-        memory = sum(_proportional_bytes(pid, table[pid][2] * page) for pid in family)
+        memory *= _share([pid for pid in family if table[pid][2]], table, page)
     return {
         "cpu_s": sum(table[pid][1] for pid in family) / tick,
-        "memory_bytes": memory,
+        "memory_bytes": int(memory),
         "processes": len(family),
     }
 
 
-def _proportional_bytes(pid, otherwise):
-    with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup") as file:
-        for line in file:
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return otherwise
+def _share(family, table, page, seconds=0.1):
+    """Proportional over resident memory of `family`, measured on as many as there is time for."""
+    until = time.monotonic() + seconds
+    resident = proportional = 0
+    for pid in sorted(family, key=lambda pid: -table[pid][2]):
+        with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup") as file:
+            share = next(line for line in file if line.startswith("Pss:"))
+            proportional += int(share.split()[1]) * 1024
+            resident += table[pid][2] * page
+        if time.monotonic() > until:
+            break
+    return min(proportional / resident, 1.0) if resident else 1.0
 
 
 def warm_up():
@@ -738,7 +756,7 @@ def warm_up():
 
 
 def serve(config):
-    if LINUX and not config["namespaces"]:
+    if LINUX:
         _prctl(PR_SET_CHILD_SUBREAPER, 1)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an import prints must not end up between the answers
@@ -747,6 +765,8 @@ def serve(config):
         os.makedirs(os.environ["HOME"], exist_ok=True)
         warm_up()
     threads = len(os.listdir("/proc/self/task")) if LINUX else 1
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(-10)  # a fork bomb must not keep us from ending it; only root may
     server = Server(config)
     reply = {"ok": True, "threads": threads, "warm_s": time.monotonic() - started}
     while True:

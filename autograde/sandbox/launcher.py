@@ -32,7 +32,7 @@ FIRST_UID, UIDS = 1_900_000_000, 1 << 26
 DEFAULT_LIMITS = {
     "memory_bytes": 4 << 30,
     "file_bytes": 100 << 20,
-    "processes": 256,
+    "processes": 128,
     "total_cpu_s": 3600,
 }
 
