@@ -60,7 +60,7 @@ class Note:
         return self.text
 
     def _repr_html_(self) -> str:
-        style = "border-left:4px solid #d9730d;padding:.4em .8em;margin:.4em 0"
+        style = "border-left:4px solid #c36200;padding:.4em .8em;margin:.4em 0"
         return f'<p role="note" style="{style}">{html.escape(self.text)}</p>'
 
 

@@ -1,6 +1,6 @@
 """Figures as pure functions: data in, a Matplotlib Figure out; ``show`` puts one in a notebook.
 
-Colours are Okabe and Ito's colour-blind-safe palette (https://jfly.uni-koeln.de/color/); what
+Colors are Okabe and Ito's color-blind-safe palette (https://jfly.uni-koeln.de/color/); what
 matters also differs by line style. The background is white on purpose: a figure is a picture
 stored in the notebook, and must stay readable when the notebook's theme changes to dark.
 """

@@ -240,7 +240,11 @@ class Monitor:
     def _leave_figure(self) -> None:
         """Put the static figure where the live display was, or where there was none."""
         drawn = ""
-        if self.figure and self._returns and not is_grading() and kernel_shell() is not None:
+        if not self._returns or is_grading() or kernel_shell() is None:
+            pass
+        elif not self.figure:
+            drawn = f"<p>{html.escape(self.summary())}</p>" if self._display is not None else ""
+        else:
             from course_utils import figures
 
             alt = f"Learning curve{' of ' + self.title if self.title else ''}. {self.summary()}"
@@ -278,8 +282,8 @@ class _LiveDisplay:
             widget.close()
         _LiveDisplay._finished = ()
         self._bar = tqdm(
-            total=total_steps, desc=title or "training", unit=" steps", unit_scale=True,
-            display=False, mininterval=0.2,
+            total=total_steps, desc="training", unit=" steps", unit_scale=True,
+            display=False, mininterval=0.4,
         )  # fmt: skip
         self._curve = _live_curve_class()(
             total_steps=total_steps, goal=goal, window=window, title=title

@@ -260,3 +260,21 @@ def test_no_algorithm_and_no_remote_code_in_the_browser():
     assert 'setAttribute("data-lm-suppress-shortcuts", "true")' in source
     assert 'setAttribute("aria-label"' in source
     assert 'createElement("output")' in source
+
+
+def luminance(color):
+    channels = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+
+
+# JupyterLab's light and dark page, and the shaded band (10 % of the text color) on each
+@pytest.mark.parametrize("background", ["#ffffff", "#e6e6e6", "#111111", "#292929"])
+def test_data_colors_are_visible_in_both_themes(background):
+    """WCAG 2.2, 1.4.11: graphical objects need a contrast of 3:1."""
+    style = (explorers.STATIC / "course.css").read_text()
+    colors = re.findall(r"--course-\w+: (#\w{6})", style)
+    assert len(colors) == 2
+    for color in colors:
+        dark, light = sorted([luminance(color), luminance(background)])
+        assert (light + 0.05) / (dark + 0.05) >= 3, color

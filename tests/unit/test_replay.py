@@ -1,4 +1,4 @@
-"""A replay is a playable, labelled, small video of exactly the episode that was played."""
+"""A replay is a playable, labeled, small video of exactly the episode that was played."""
 
 import base64
 import os

@@ -181,6 +181,14 @@ def test_a_run_that_ends_at_once_shows_nothing(page):
     assert page.static == []
 
 
+def test_without_a_figure_the_display_gives_way_to_a_line(page):
+    with Monitor(1000, figure=False, hz=1e9) as monitor:
+        monitor.episodes([1.0], 10)
+    assert page.static == []
+    (left,) = page.shown
+    assert left.startswith("<p>10 environment steps, ")
+
+
 def test_no_figure_while_grading_or_on_request(page, monkeypatch):
     with Monitor(1000, figure=False) as monitor:
         monitor.episodes([1.0], 10)
