@@ -24,9 +24,12 @@ DB_OPTION = click.option(
 
 
 class LazyGroup(click.Group):
-    """A command group whose `corpus` command is imported only when it is asked for."""
+    """A command group whose heavier commands are imported only when they are asked for."""
 
-    LAZY = {"corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus.")}  # noqa: RUF012
+    LAZY = {  # noqa: RUF012
+        "checks": ("autograde.stored_checks", "checks_command", "Generate the visible checks."),
+        "corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus."),
+    }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *(n for n in self.LAZY if self._exists(n))})

@@ -11,6 +11,8 @@ import io
 from functools import lru_cache
 from pathlib import Path
 
+import torch
+
 from autograde.judge.reference import namespace
 from course_utils.checks.observe import observe
 
@@ -35,29 +37,38 @@ def corpus_files(exercise_id: str, kind: str, corpus: Path = CORPUS) -> list[Pat
 def load(exercise_id: str, source: str, filename: str) -> object:
     """Execute a corpus file beside the lab's reference solutions; return its function."""
     lab, _, name = exercise_id.partition("/")
-    scope = dict(namespace(lab))
+    scope = dict(namespace(lab))  # keeps __name__, which dataclasses in a cell look up
     exec(compile(source, filename, "exec"), scope)  # our own file
     return scope[name]
 
 
 @lru_cache(maxsize=64)
 def known_mistakes(exercise_id: str, seed: int) -> tuple[dict[str, list[dict]], dict[str, str]]:
-    """Return the observations and titles of all known mistakes of an exercise, by id."""
-    import course_utils.checks.drivers  # noqa: F401  registers the special drivers
-    from autograde.judge import _cases, _exercise
+    """Return the observations and titles of all known mistakes under a grading seed, by id."""
+    from autograde.judge import _cases
 
-    spec = _exercise(exercise_id)
-    cases = _cases(exercise_id, seed)
+    return observe_mistakes(exercise_id, _cases(exercise_id, seed))
+
+
+def observe_mistakes(
+    exercise_id: str, cases: list[dict]
+) -> tuple[dict[str, list[dict]], dict[str, str]]:
+    """Run every wrong solution of the corpus on ``cases``; return observations and titles by id."""
+    import course_utils.checks.drivers  # noqa: F401  registers the special drivers
+    from autograde.judge import _exercise
+
+    complete = _exercise(exercise_id).complete
     entries: dict[str, list[dict]] = {}
     titles: dict[str, str] = {}
     for path in corpus_files(exercise_id, "bad"):
         source = path.read_text(encoding="utf-8")
+        # Some of them draw from the global stream: that is their mistake, and it must repeat.
+        torch.manual_seed(0)
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            function = load(exercise_id, source, str(path))
-            observed = observe(exercise_id, function, cases)
+            observed = observe(exercise_id, load(exercise_id, source, str(path)), cases)
+        if complete is not None:
+            for case, entry in zip(cases, observed["cases"], strict=True):
+                complete(dict(case, expect=dict(case["expect"])), entry)
         mistake = path.stem.removeprefix("bad_")
-        if spec.complete is not None:
-            for case, entry in zip(cases, observed["cases"], strict=False):
-                spec.complete(dict(case, expect=dict(case["expect"])), entry)
         entries[mistake], titles[mistake] = observed["cases"], title(source)
     return entries, titles

@@ -189,7 +189,12 @@ def _passes(rows: list[list[int]], size: int) -> int:
 
 
 def _as_number(value: Any) -> Any:
-    """Describe a statistic: a float, or a tensor or array of one element, counts as the number."""
+    """Describe a statistic: a tensor or array of one element counts as the number it holds.
+
+    A tensor that still holds its graph is described as what it is.
+    """
+    if isinstance(value, torch.Tensor) and value.requires_grad:
+        return describe(value)
     try:
         return {"kind": "float", "value": str(float(value))}
     except (TypeError, ValueError, RuntimeError):

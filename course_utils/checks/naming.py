@@ -48,7 +48,7 @@ def _same(a: Entries, b: Entries, cases: list[dict], look: Callable[[dict, str],
             return False
         if (one.get("error") or {}).get("type") != (two.get("error") or {}).get("type"):
             return False
-        for fact in case["expect"]:
+        for fact in (*case["expect"], *case.get("compare", [])):
             if (
                 fact not in IGNORED_FACTS
                 and look(case, fact)
@@ -90,5 +90,24 @@ GENERAL_TITLES = {
     "keeps_the_graph": "It returns a tensor that keeps its graph alive.",
     "gradient_leak": "The gradient flows into an argument that is a constant.",
     "gradient_cut": "No gradient arrives where one is due.",
+    "not_defined": "There is no function of that name.",
+    "too_slow": "It takes far more steps than there are samples.",
+    "never_ends": "It goes on for ever instead of ending after one pass.",
+    "wrong_items": "It does not hand out one-dimensional tensors of int64.",
+    "out_of_range": "Some indices lie outside the batch.",
+    "repeated_indices": "Some samples are used twice while others wait.",
+    "missing_indices": "Some samples are never used.",
+    "wrong_sizes": "The minibatches have the wrong sizes.",
+    "not_shuffled": "The order is not shuffled.",
+    "ignores_generator": "Its randomness does not come from the generator that is passed in.",
+    "ignores_seed": "Its outcome does not depend on the generator that is passed in.",
+    "same_order_every_call": "It uses the same order at every call.",
+    "wrong_step_count": "The optimizer makes the wrong number of steps.",
+    "wrong_minibatches": "The minibatches have the wrong sizes.",
+    "samples_left_out": "Some samples are left out of an epoch, or used twice in it.",
+    "nan_for_one": "A minibatch of one sample turns the parameters into NaN.",
+    "no_early_stop": "It does not stop when the approximate KL passes target_kl.",
+    "stop_leaves_inner_loop_only": "The early stop ends the epoch but not the update.",
+    "normalizes_whole_batch": "It normalizes over the whole batch instead of each minibatch.",
 }
 """What to call a general mistake in the student's words, by id."""
