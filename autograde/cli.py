@@ -152,6 +152,44 @@ def grade(
     )
 
 
+@cli.command()
+@click.option("--keep", metavar="DIR", help="Where to make the course (default: a new folder).")
+@click.option(
+    "--jobs", type=click.IntRange(1), metavar="N", help="Kernels at a time (default: all cores)."
+)
+@click.option(
+    "--unsandboxed", is_flag=True, help="Run the made-up students' code with your own rights."
+)
+@COURSE_OPTION
+def demo(keep: str | None, jobs: int | None, unsandboxed: bool, course_dir: str | None) -> int:
+    """Make a class of 24 (good, wrong, unfinished, broken, late) and grade it."""
+    import tempfile
+    from pathlib import Path
+
+    from autograde import demo as maker
+    from autograde.course import Course
+
+    repository = Course.open(course_dir)
+    folder = Path(keep).expanduser() if keep else Path(tempfile.mkdtemp(prefix="course-demo-"))
+    course = maker.make_class(repository, folder.resolve())
+    click.echo(f"a class of {len(maker.ROSTER)} in {course.root}", err=True)
+    status = grade_and_report(
+        course,
+        maker.LAB,
+        jobs=jobs,
+        sandbox="none" if unsandboxed else "auto",
+        limits={"cell_cpu_s": maker.CELL_SECONDS, "cell_wall_s": 6 * maker.CELL_SECONDS},
+    )
+    click.echo(
+        f"\ngradebook:          {course.root / 'autograde/gradebook.db'}\n"
+        f"executed notebooks: {course.autograded}\n"
+        f"students' feedback: {course.feedback}\n"
+        f"Again, unchanged ones are skipped: python -m autograde grade {maker.LAB} "
+        f"--course {course.root}"
+    )
+    return status
+
+
 def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
     """grade_class with a progress bar and a line per submission on stderr, then the table."""
     from rich.console import Console

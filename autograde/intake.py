@@ -273,7 +273,8 @@ def _why_no_json(data: bytes, name: str, error: json.JSONDecodeError | None) -> 
         return f"{name} holds unresolved merge conflicts: resolve them, then hand it in again"
     if error is None:
         return f"{name} is not a text file: hand in the notebook as JupyterLab saves it"
-    if error.pos >= len(error.doc.rstrip()) - 1:
+    cut_off = error.msg.startswith("Unterminated string")
+    if cut_off or error.pos >= len(error.doc.rstrip()) - 1:
         return f"{name} breaks off at line {error.lineno}: save it again and hand in the whole file"
     return (
         f"{name} is not valid JSON ({error.msg} at line {error.lineno}): "
