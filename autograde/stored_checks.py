@@ -36,10 +36,10 @@ def generate(lab: str) -> str:
         content[name] = {
             "cases": [_shortened({k: c[k] for k in _KEPT if k in c}) for c in cases],
             "mistakes": {
-                i: {"title": titles[i], "entries": [_kept(e, c) for e, c in zip(found, cases, strict=True)]}
+                i: {"title": titles[i], "entries": list(map(_kept, found, cases))}
                 for i, found in entries.items()
             },
-        }  # fmt: skip
+        }
     record = {
         "generated_by": "python -m autograde checks",
         "exercises": content,
@@ -112,7 +112,9 @@ def checks_command(lab: str | None, check: bool) -> int:
         shown = path.relative_to(FOLDER.parents[2])
         if check:
             stale += not same
-            click.echo(f"{shown} is {'in step' if same else 'out of step: python -m autograde checks'}")
+            click.echo(
+                f"{shown} is {'in step' if same else 'out of step: python -m autograde checks'}"
+            )
         elif same:
             click.echo(f"{shown} unchanged")
         else:

@@ -117,7 +117,14 @@ def judge(
                 spec.complete(case, entry)
         entries, titles = known_mistakes(exercise_id, seed)
         found, mistake, message = assess(name, observed, cases, entries, titles)
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+    except (
+        KeyError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         # Only a forged observation has a form that the checks above let pass and this does not.
         message = f"{name}: not right yet.\n\n  The answer had an unexpected form ({error})."[:500]
         return Verdict(0.0, points, message, "no_answer", False, _aspects(spec, set(spec.weights)))
@@ -125,7 +132,9 @@ def judge(
     if not observed["callable"] or "value" in failed:
         failed = set(spec.weights)
     aspects = _aspects(spec, failed)
-    score = round(points * sum(a["weight"] for a in aspects if a["passed"]), 2) if failed else points
+    score = (
+        round(points * sum(a["weight"] for a in aspects if a["passed"]), 2) if failed else points
+    )
     if failed and score > 0:
         lost = ", ".join(a["name"] for a in aspects if not a["passed"])
         message += f"\n\n  Points for everything except: {lost}."

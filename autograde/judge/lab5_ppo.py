@@ -50,6 +50,17 @@ def _epsilon(rng: np.random.Generator) -> float:
     return float(np.round(rng.uniform(0.08, 0.38), 3))
 
 
+def _narrow_and_wide(rng: np.random.Generator) -> tuple[float, float]:
+    """Draw an epsilon well below the usual 0.2 and one well above it: a fixed one shows."""
+    return float(np.round(rng.uniform(0.05, 0.09), 3)), float(np.round(rng.uniform(0.3, 0.4), 3))
+
+
+def _six_ratios(rng: np.random.Generator, epsilon: float) -> Array:
+    """Draw a ratio [6] in each region: below, inside and above the band, for A > 0 and A < 0."""
+    steps = np.array([-2.0, 0.8, 2.0, -2.0, -0.8, 2.0]) * rng.uniform(0.95, 1.05, 6)
+    return _f32(1 + steps * epsilon)
+
+
 # --- probability_ratio ---------------------------------------------------------------------------
 
 
@@ -122,9 +133,9 @@ def _surrogate_case(
 def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for L^CLIP, equation 7; the first one is the six-region table."""
     cases = []
-    for name, epsilon in (("the six regions", _epsilon(rng)), ("another epsilon", _epsilon(rng))):
-        ratio = np.array([1 - 2 * epsilon, 1 + 0.5 * epsilon, 1 + 2 * epsilon] * 2)
-        ratio *= 1 + rng.uniform(-0.02, 0.02, 6)
+    narrow, wide = _narrow_and_wide(rng)
+    for name, epsilon in (("the six regions", wide), ("another epsilon", narrow)):
+        ratio = _six_ratios(rng, epsilon)
         old = _f32(-rng.uniform(0.4, 2.0, 6))
         new = _f32(old + np.log(ratio))
         advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
@@ -181,9 +192,9 @@ def _has_gradient_case(name: str, ratio: Array, advantages: Array, epsilon: floa
 def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for the six-region table as yes and no."""
     cases = []
-    for name in ("the six regions", "another epsilon"):
-        epsilon = _epsilon(rng)
-        ratio = _f32([1 - 2 * epsilon, 1 + 0.5 * epsilon, 1 + 2 * epsilon] * 2)
+    narrow, wide = _narrow_and_wide(rng)
+    for name, epsilon in (("the six regions", wide), ("another epsilon", narrow)):
+        ratio = _six_ratios(rng, epsilon)
         advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
         about = "advantages of both signs; ratios below, inside and above the band"
         cases.append(_has_gradient_case(name, ratio, advantages, epsilon, about=about))
@@ -194,7 +205,9 @@ def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )
     zeros = _f32([0.0, 0.0, 0.0, 1.5, -0.7])
     ratio = _f32([0.5, 1.01, 1.6, 0.6, 1.7])
-    cases.append(_has_gradient_case("some advantages are zero", ratio, zeros, 0.25, aspect="corners"))
+    cases.append(
+        _has_gradient_case("some advantages are zero", ratio, zeros, 0.25, aspect="corners")
+    )
     for ratio_of_one, advantage in ((1.5, 1.0), (0.5, 1.0)):
         cases.append(
             _has_gradient_case(
@@ -245,7 +258,9 @@ def kl_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         )
     )  # fmt: skip
     if not visible:
-        cases.append(_kl_case("a large batch", *_log_probs(rng, 5000), aspect="cost", cpu_seconds=4.0))
+        cases.append(
+            _kl_case("a large batch", *_log_probs(rng, 5000), aspect="cost", cpu_seconds=4.0)
+        )
     return cases
 
 
@@ -287,8 +302,9 @@ def _draw_values(rng: np.random.Generator, size: int, epsilon: float) -> tuple[A
 def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for the clipped value loss (implementation detail 9 of Huang et al., 2022)."""
     cases = []
-    for name, size in (("a batch", 11), ("another size", 7)):
-        epsilon = _epsilon(rng)
+    for (name, size), epsilon in zip(
+        (("a batch", 11), ("another size", 7)), _narrow_and_wide(rng), strict=True
+    ):
         cases.append(_value_case(name, *_draw_values(rng, size, epsilon), epsilon))
     e = 0.25
     old = _f32([1.0, 1.0, 1.0, 1.0, 1.0])
@@ -340,8 +356,8 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
             "got": "{}", "mistake": "wrong_sizes",
         },
     }  # fmt: skip
-    if size > 5:
-        aspects = {}
+    aspects: dict[str, str] = {}
+    if size > 10:  # an honest shuffle of 11 leaves the order as it was once in 40 million
         expect |= {
             "in_order": _equal(
                 False, "a shuffled order", "Neighbors in time are alike; mix them.", "not_shuffled",
@@ -361,12 +377,16 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
                 "Draw from the generator that is passed in.", "ignores_seed", "the same ones",
             ),
         }  # fmt: skip
+        if 2 * part <= size:
+            expect["neighbors_stay_together"] = _equal(
+                False, "samples from all over the batch in a minibatch",
+                "Shuffle the samples across minibatches, not only within them.",
+                "shuffled_in_blocks", "minibatches that are stretches of neighbors",
+            )  # fmt: skip
         aspects = dict.fromkeys(
             ("same_seed_same_batches", "next_call_same_batches", "other_seed_same_batches"),
             "randomness",
         )
-    else:
-        aspects = {}
     return {
         "name": name,
         "about": f"batch_size = {size}, minibatch_size = {part}",
@@ -493,7 +513,7 @@ def _rollout(rng: np.random.Generator, size: int) -> tuple[dict[str, Array], Arr
     rollout = {
         "obs": obs,
         "actions": actions,
-        "log_probs": _f32(log_p - rng.choice([-0.5, -0.04, 0.03, 0.45], size)),
+        "log_probs": _f32(log_p - rng.choice([-0.5, -0.25, -0.04, 0.03, 0.24, 0.45], size)),
         "advantages": _advantages(rng, size),
         "returns": _f32(rng.normal(0.5, 1.5, size)),
         "values": _f32(obs @ value + rng.normal(0, 0.2, size)),
@@ -516,7 +536,9 @@ def _update_case(
         "target_kl": None,
     } | settings
     rollout, policy, value = _rollout(rng, size)
-    tensors = {k: tensor(v, torch.int64 if k == "actions" else torch.float32) for k, v in rollout.items()}
+    tensors = {
+        k: tensor(v, torch.int64 if k == "actions" else torch.float32) for k, v in rollout.items()
+    }
     args = {
         "rollout": tensors,
         "policy": tensor(policy),
@@ -621,7 +643,8 @@ def _expect_passes(case: dict, size: int) -> dict:
         case["expect"] |= {
             "same_seed_same_result": _equal(
                 True, "the same result for the same seed",
-                "Pass the generator on to everything that draws.", "ignores_generator", "another one",
+                "Pass the generator on to everything that draws.", "ignores_generator",
+                "another one",
             ),
             "other_seed_same_result": _equal(
                 False, "other minibatches for another seed", "", "ignores_seed", "the same result",
@@ -636,19 +659,24 @@ def _expect_passes(case: dict, size: int) -> dict:
 
 def update_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for one whole PPO update (algorithm 1), on a linear model with two heads."""
+    narrow, wide = _narrow_and_wide(rng)
     cases = [
         _expect_whole_batch(
-            _update_case("one epoch, one minibatch", rng, "value", "one step on the whole batch")
-        ),
-        _expect_whole_batch(
             _update_case(
-                "three epochs", rng, "value", "three steps, each on the whole batch",
-                epochs=3, target_kl=1e3,
+                "one epoch, one minibatch", rng, "value", "one step on the whole batch",
+                clip_epsilon=wide,
             )
         ),
         _expect_whole_batch(
             _update_case(
-                "small max_grad_norm", rng, "clipping", "gradients longer than max_grad_norm = 0.25",
+                "three epochs", rng, "value", "three steps, each on the whole batch",
+                epochs=3, target_kl=1e3, clip_epsilon=narrow,
+            )
+        ),
+        _expect_whole_batch(
+            _update_case(
+                "small max_grad_norm", rng, "clipping",
+                "gradients longer than max_grad_norm = 0.25",
                 epochs=2, max_grad_norm=0.25,
             )
         ),

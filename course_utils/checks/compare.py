@@ -57,9 +57,7 @@ def differences(entry: dict, case: dict) -> list[Difference]:
         if problem:
             kind, want, have, hint, mistake = problem
             found.append(
-                Difference(
-                    case["name"], fact, kind, want, have, _aspect(fact, case), hint, mistake
-                )
+                Difference(case["name"], fact, kind, want, have, _aspect(fact, case), hint, mistake)
             )
     return found
 
@@ -110,7 +108,10 @@ def explain_error(kind: str, text: str) -> tuple[str, str]:
             "leaves_pytorch",
         )
     if kind == "TypeError" and ("positional argument" in low or "unexpected keyword" in low):
-        return "Its arguments are not those of the stub; keep the first line as it was.", "signature"
+        return (
+            "Its arguments are not those of the stub; keep the first line as it was.",
+            "signature",
+        )
     if "shape" in low or "size of tensor" in low or "dimension" in low or "broadcast" in low:
         return (
             "Two tensors in it do not fit together. Print the shape of each one; "
@@ -216,9 +217,9 @@ def _array_mismatch(
 def _whole(x: np.ndarray) -> str:
     if x.ndim == 0 or x.size > 12:
         return ""
-    return "   of " + np.array2string(x, precision=4, separator=", ", max_line_width=10_000).replace(
-        "\n", ""
-    )
+    return "   of " + np.array2string(
+        x, precision=4, separator=", ", max_line_width=10_000
+    ).replace("\n", "")
 
 
 def _text(x: Any) -> str:
@@ -272,7 +273,9 @@ def _gradient_mismatch(got: Any, expected: dict) -> tuple[str, str, str, str, st
             array = array_from_plain(got)
         except ValueError as error:
             return "gradient", "a gradient", str(error), "", None
-    zero = array is None or (not np.isnan(array).any() and not np.abs(array).max(initial=0.0) > 1e-7)
+    zero = array is None or (
+        not np.isnan(array).any() and not np.abs(array).max(initial=0.0) > 1e-7
+    )
     if expected["is"] == "constant":
         if zero:
             return None

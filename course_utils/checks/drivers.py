@@ -41,7 +41,10 @@ def minibatches(function: Callable, case: dict) -> dict:
     try:
         generator = generator_from(a["seed"])
         first, second = draw(generator, 1), draw(generator, 2)
-        repeated, other = draw(generator_from(a["seed"]), 3), draw(generator_from(a["other_seed"]), 4)
+        repeated, other = (
+            draw(generator_from(a["seed"]), 3),
+            draw(generator_from(a["other_seed"]), 4),
+        )
     finally:
         torch.set_rng_state(state)
     flat = [_flat(batch) for batch in first]
@@ -54,6 +57,7 @@ def minibatches(function: Callable, case: dict) -> dict:
         "repeated": len(order) - len(set(order)),
         "out_of_range": sum(not 0 <= index < size for index in order),
         "in_order": order == list(range(len(order))),
+        "neighbors_stay_together": all(max(f) - min(f) == len(f) - 1 for f in flat if f),
         "same_seed_same_batches": flat == [_flat(batch) for batch in repeated],
         "next_call_same_batches": flat == [_flat(batch) for batch in second],
         "other_seed_same_batches": flat == [_flat(batch) for batch in other],

@@ -38,7 +38,7 @@ def failure(
         lines += [f"  What it looks like: {title}", ""]
     by_name = {case["name"]: case for case in cases}
     for difference in _choose(found):
-        lines += _block(difference, by_name[difference.case]) + [""]
+        lines += [*_block(difference, by_name[difference.case]), ""]
     rest = len(found) - len(_choose(found))
     if rest > 0:
         lines.append(f"  ({rest} more difference{'s' if rest > 1 else ''} after the first.)")

@@ -33,7 +33,7 @@ def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]
 def _wrong(entries: Entries, cases: list[dict], look: Callable[[dict, str], bool]) -> bool:
     return any(
         look(case, difference.fact)
-        for entry, case in zip(entries, cases)
+        for entry, case in zip(entries, cases, strict=True)
         for difference in differences(entry, case)
     )
 
@@ -41,7 +41,7 @@ def _wrong(entries: Entries, cases: list[dict], look: Callable[[dict, str], bool
 def _same(a: Entries, b: Entries, cases: list[dict], look: Callable[[dict, str], bool]) -> bool:
     if len(a) != len(b):
         return False
-    for one, two, case in zip(a, b, cases):
+    for one, two, case in zip(a, b, cases, strict=True):
         if not any(look(case, fact) for fact in (*case["expect"], "status")):
             continue
         if one["status"] != two["status"]:
@@ -99,6 +99,7 @@ GENERAL_TITLES = {
     "missing_indices": "Some samples are never used.",
     "wrong_sizes": "The minibatches have the wrong sizes.",
     "not_shuffled": "The order is not shuffled.",
+    "shuffled_in_blocks": "Neighbors in time stay together in one minibatch.",
     "ignores_generator": "Its randomness does not come from the generator that is passed in.",
     "ignores_seed": "Its outcome does not depend on the generator that is passed in.",
     "same_order_every_call": "It uses the same order at every call.",

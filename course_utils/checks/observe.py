@@ -91,7 +91,7 @@ def guarded(case: dict, action: Callable[[], dict]) -> dict:
             status = "timeout"
         except KeyboardInterrupt:
             raise
-        except BaseException as exception:  # noqa: BLE001  a student may raise anything
+        except BaseException as exception:
             status, error = "raised", describe_error(exception)
     facts["cpu_seconds"] = round(time.process_time() - start, 3)
     after = _random_states()
@@ -115,7 +115,7 @@ def describe_error(exception: BaseException) -> dict:
     at = (student or own or [None])[-1]
     try:
         message = str(exception)
-    except BaseException:  # noqa: BLE001  a hostile __str__
+    except BaseException:
         message = ""
     return {
         "type": type(exception).__name__[:60],

@@ -22,7 +22,7 @@ from course_utils.checks.observe import observe
 CHECK_MIME = "application/vnd.course-utils.check+json"
 
 
-class CheckFailed(AssertionError):  # noqa: N818  students read this name
+class CheckFailed(AssertionError):
     """A visible check did not pass. Shown without a traceback: the message is what helps."""
 
     def _render_traceback_(self) -> list[str]:
@@ -44,8 +44,9 @@ def stored(lab: str) -> dict:
     folder = resources.files("course_utils") / "data" / "visible"
     file = folder / f"{lab}.json"
     if not file.is_file():
-        labs = sorted(p.name.removesuffix(".json") for p in folder.iterdir() if p.name[-4:] == "json")
-        raise ValueError(f"there are no checks for a lab named {lab!r}; there are: {', '.join(labs)}")
+        names = (p.name for p in folder.iterdir())
+        labs = ", ".join(sorted(n.removesuffix(".json") for n in names if n.endswith(".json")))
+        raise ValueError(f"there are no checks for a lab named {lab!r}; there are: {labs}")
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -64,7 +65,7 @@ def assess(
         found = [_not_a_function(name, observation, cases)]
         return found, found[0].mistake, messages.failure(name, found, cases, None)
     entries = observation["cases"]
-    found = [d for e, c in zip(entries, cases) for d in differences(e, c)]
+    found = [d for e, c in zip(entries, cases, strict=True) for d in differences(e, c)]
     if not found:
         return [], None, messages.success(name, len(cases))
     mistake = recognize(entries, cases, mistakes)
