@@ -199,12 +199,19 @@ def read_regular_file(path: Path) -> bytes:
         handle = os.open(path, flags | getattr(os, "O_BINARY", 0))
     except OSError as error:
         raise Refused(f"{name} cannot be opened ({error.strerror}): hand it in again") from None
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
             raise Refused(f"{name} is {kind}: hand in the notebook file itself")
-        data = file.read(MAX_FILE_BYTES + 1) if status.st_size <= MAX_FILE_BYTES else b""
+        data = b""
+        if status.st_size <= MAX_FILE_BYTES:
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise Refused(f"{name} cannot be read ({error.strerror}): hand it in again") from None
+    finally:
+        os.close(handle)
     if status.st_size > MAX_FILE_BYTES or len(data) > MAX_FILE_BYTES:
         raise Refused(
             f"{name} has {status.st_size / 2**20:.0f} MB, more than {MAX_FILE_BYTES // 2**20} MB: "

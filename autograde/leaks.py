@@ -19,7 +19,7 @@ from autograde.build import (
 
 # A statement or expression smaller than this many syntax nodes says too little to be an answer
 # ("return loss", "x = x.mean()"); whole answers are looked for whatever their size.
-MIN_NODES = 14
+MIN_NODES = 13
 MIN_TEXT = 24
 MIN_WORDS = 6
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
