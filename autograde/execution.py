@@ -15,6 +15,7 @@ import json
 import os
 import secrets
 import selectors
+import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ LIMITS: dict[str, float] = {
     "total_wall_s": 900,
     "memory_bytes": 4 << 30,
     "output_bytes": 1_000_000,  # kept of one cell
+    "total_output_bytes": 16_000_000,
     "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
     "flood_messages": 200_000,
     "processes": 128,
@@ -69,10 +71,6 @@ class _Dead(Exception):
     """The kernel is gone."""
 
 
-class _Late(Exception):
-    """The time for the whole notebook is over."""
-
-
 @dataclass
 class _Run:
     """What became of one piece of code."""
@@ -83,6 +81,7 @@ class _Run:
     error: str = ""  # "ename: evalue" of an error
     reason: str = ""  # why it was stopped, in words for a student
     kernel_dead: bool = False
+    started: bool = False  # the kernel was alive when the code was sent
     seconds: float = 0.0
 
 
@@ -163,10 +162,10 @@ class _Session:
                     return
         raise ChannelClosed("the kernel does not answer")
 
-    def run(self, code: str, deadline: float, observe: bool = False) -> _Run:
+    def run(self, code: str, deadline: float, observe: bool = False, output_bytes: int = 0) -> _Run:
         """Run `code` to its end, to a limit, or to the kernel's end."""
         started = time.monotonic()
-        result = _Run("died", Outputs(int(self.limits["output_bytes"]), observe))
+        result = _Run("died", Outputs(output_bytes, observe))
         try:
             self._run(code, started, deadline, observe, result)
         except (ChannelClosed, SandboxError):
@@ -180,6 +179,7 @@ class _Session:
         base = self._usage()
         if not base["alive"]:
             raise ChannelClosed("dead before the cell")
+        result.started = True
         cpu_before = base.get("cpu_s", 0.0)
         identity = self._send(
             "execute_request",
@@ -288,19 +288,22 @@ class _Job:
     timeouts: int = 0
     starts: int = 0
     cpu_s: float = 0.0
+    output_room: int = 0
 
 
 class Engine:
-    """Runs notebooks one after another on one warm server, which it starts when first needed.
+    """Runs notebooks on one warm server, which it starts when first needed; threads may share it.
 
     sandbox: "auto" (the strongest wall that works here; SandboxUnavailable if none does), "bwrap",
     "unshare" or "none".
     """
 
-    def __init__(self, sandbox: str = "auto") -> None:
+    def __init__(self, sandbox: str = "auto", warm: bool = True) -> None:
+        self.warm = warm  # a cold server starts at once, and each of its kernels a second later
         self.wall = choose(sandbox)
         self.owner = os.getpid()
         self._server: KernelServer | None = None
+        self._lock = threading.Lock()
 
     @property
     def protections(self) -> Protections:
@@ -309,12 +312,13 @@ class Engine:
 
     def server(self) -> KernelServer:
         """The live server. Raises SandboxError when none can be started."""
-        if self._server is not None and not self._server.alive():
-            self._server.close()
-            self._server = None
-        if self._server is None:
-            self._server = KernelServer(self.wall)
-        return self._server
+        with self._lock:
+            if self._server is not None and not self._server.alive():
+                self._server.close()
+                self._server = None
+            if self._server is None:
+                self._server = KernelServer(self.wall, self.warm)
+            return self._server
 
     def close(self) -> None:
         """End the server. The engine can be used again after that."""
@@ -330,6 +334,7 @@ class Engine:
         self.server()
         started_run = time.monotonic()  # the server's own start is nobody's time
         state = _Job(limits, int(job.get("seed", 0)), started_run + limits["total_wall_s"])
+        state.output_room = int(limits["total_output_bytes"])
         requests = job.get("requests") or {}
         cells: dict[str, Any] = {}
         observations: dict[str, Any] = {}
@@ -343,7 +348,7 @@ class Engine:
         return {
             "cells": cells,
             "observations": observations,
-            "sandbox": self.protections.to_json(),
+            "sandbox": {**self.protections.to_json(), "text": str(self.protections)},
             "kernel_deaths": state.deaths,
             "timeouts": state.timeouts,
             "seconds": round(time.monotonic() - started, 3),
@@ -414,12 +419,16 @@ class Engine:
 
     def _code(self, state: _Job, source: str, observe: bool = False) -> _Run | None:
         """Run `source` in a kernel that has seen all earlier cells; None when that cannot be."""
-        if not self._ready(state):
-            return None
-        assert state.session is not None
-        run = state.session.run(source, state.deadline, observe)
-        self._count(state, run)
-        return run
+        while self._ready(state):
+            assert state.session is not None
+            room = min(int(state.limits["output_bytes"]), state.output_room)
+            run = state.session.run(source, state.deadline, observe, room)
+            self._count(state, run)
+            if run.started:
+                state.output_room = max(0, state.output_room - run.outputs.size)
+                return run
+            # something that an earlier cell had left behind ended the kernel in between
+        return None
 
     def _count(self, state: _Job, run: _Run) -> None:
         state.timeouts += run.status == "timeout"

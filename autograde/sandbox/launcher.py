@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import itertools
 import json
+import multiprocessing.util
 import os
 import secrets
 import select
@@ -95,15 +97,16 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
 
     package = Path(course_utils.__file__).resolve().parent
     shown = [Path("/usr")]
-    for prefix in (sys.prefix, sys.base_prefix):
-        if not any(Path(prefix).is_relative_to(path) for path in shown):
+    interpreter = str(Path(os.path.realpath(sys.executable)).parents[1])
+    for prefix in (sys.prefix, sys.base_prefix, interpreter, "/nix/store"):
+        if os.path.isdir(prefix) and not any(Path(prefix).is_relative_to(path) for path in shown):
             tree.append(("ro", prefix, prefix))
             shown.append(Path(prefix))
-    # The instructor's half of the course may lie inside what was just shown.
-    for hidden in (REPOSITORY, REPOSITORY / "autograde"):
-        marker = hidden / ("solutions" if hidden is REPOSITORY else "")
-        if marker.is_dir() and any(hidden.is_relative_to(path) for path in shown):
-            tree.append(("tmpfs", str(hidden)))
+    if any(REPOSITORY.is_relative_to(path) for path in shown):
+        # The instructor's half of the course lies inside what was just shown.
+        for name in ("autograde", "solutions", "tests", "benchmarks", ".git"):
+            if (REPOSITORY / name).is_dir():
+                tree.append(("tmpfs", str(REPOSITORY / name)))
     tree.append(("ro", str(package), str(package)))
     tree.append(("ro", str(SERVER), "/run/kernel_server.py"))
     tree += [("rw", str(jobs), "/run/jobs"), ("dir", "/job")]
@@ -188,8 +191,8 @@ class Kernel:
 class KernelServer:
     """A warm server process behind `wall`, started by the constructor (about three seconds).
 
-    Raises SandboxError when it does not come up. Not for use by several threads at once, nor on
-    both sides of a fork.
+    Raises SandboxError when it does not come up. Threads may share one; a forked process may not
+    use its parent's.
     """
 
     def __init__(self, wall: str, warm: bool = True, start_timeout: float = 300) -> None:
@@ -197,7 +200,7 @@ class KernelServer:
             raise ValueError(f"unknown sandbox {wall!r}")
         self.wall = wall
         self.owner = os.getpid()
-        self._count = 0
+        self._numbers = itertools.count(1)
         self._lines = b""
         self._lock = threading.Lock()
         namespaces = wall != "none"
@@ -249,6 +252,8 @@ class KernelServer:
             self.close()
             raise SandboxError(f"{wall} does not start: {error}") from error
         atexit.register(self.close)
+        # a worker of multiprocessing ends without atexit
+        multiprocessing.util.Finalize(None, self.close, exitpriority=10)
         try:
             self.ready = self._read(start_timeout)
         except SandboxError:
@@ -281,10 +286,23 @@ class KernelServer:
                 self.process.stdin.flush()
             except OSError as error:
                 raise SandboxError(f"the kernel server is gone: {error}") from error
-            answer = self._read(timeout)
+            try:
+                answer = self._read(timeout)
+            except SandboxError:
+                self._give_up()  # a late answer would be taken for the next one's
+                raise
         if not answer.pop("ok"):
             raise SandboxError(answer.get("error", "the kernel server refused"))
         return answer
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        with contextlib.suppress(OSError):
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.kill()
+        self.process.wait()
 
     def alive(self) -> bool:
         return self.process.poll() is None
@@ -304,8 +322,8 @@ class KernelServer:
     def _spawn(
         self, limits: dict[str, Any] | None, seed: int, check: bool = False
     ) -> tuple[str, Path, dict[str, Any], dict[str, Any]]:
-        self._count += 1
-        name = f"k{self._count}"
+        number = next(self._numbers)
+        name = f"k{number}"
         folder = self.jobs / name
         folder.mkdir(mode=0o700)
         inside = self.wall != "none"
@@ -321,7 +339,7 @@ class KernelServer:
         }
         uid = None
         if inside and not self.unprivileged:
-            uid = FIRST_UID + (os.getpid() * 16 + self._count % 16) % UIDS
+            uid = FIRST_UID + (os.getpid() * 16 + number % 16) % UIDS
             if not _mapped(uid):
                 uid = 20_000 + uid % 40_000
         theirs = {**connection, "ip": "/job/s"} if inside else connection
@@ -353,11 +371,7 @@ class KernelServer:
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:
-                with contextlib.suppress(OSError):
-                    if hasattr(os, "killpg"):
-                        os.killpg(process.pid, signal.SIGKILL)
-                    process.kill()
-                process.wait()
+                self._give_up()
             process.stdout.close()
         self._errors.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -137,8 +137,9 @@ class Outputs:
 
     def dropped(self) -> None:
         """A message was too large to be received at all."""
-        self.too_large = True
-        self._truncate()
+        if not self.too_large:
+            self.too_large = True
+            self.note("output left out: too large")
 
     def _truncate(self) -> None:
         if not self.truncated:

@@ -50,7 +50,7 @@ def probe(wall: str) -> Protections:
     """Build `wall` ("bwrap", "unshare", "none") and look at it from inside. Takes 0.1 s."""
     if wall == "none":
         posix = os.name == "posix"
-        return Protections("none", True, memory=LINUX, cpu=True, file_size=posix)
+        return Protections("none", True, memory=LINUX, cpu=LINUX, file_size=posix)
     if not LINUX or shutil.which(wall) is None:
         return Protections(wall, False, why_not=f"there is no {wall} on this machine")
     try:
