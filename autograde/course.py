@@ -206,7 +206,8 @@ def configure(c, course: Course) -> None:
         "nbgrader.preprocessors.GetGrades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
-    # The formgrader renders autograded notebooks for the instructor with this exporter.
+    # For the feedback pages, and for the formgrader's view of what a student has written.
+    c.HTMLExporter.preprocessors = ["autograde.preprocessors.SafeHTML"]
     c.HTMLExporter.sanitize_html = True
 
 

@@ -165,7 +165,7 @@ class _Run:
                         alone.append(prepared)
                         executor = _discard(executor)
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in [future for future in running if future in done]:
                     prepared = running.pop(future)
                     if isinstance(future.exception(), BrokenExecutor):
                         alone.append(prepared)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from pathlib import Path
 
+import bleach
 import nbformat
+from nbconvert.filters import markdown2html
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -87,6 +91,61 @@ class StripHiddenTests(NbGraderPreprocessor):
             cell.source = pipeline.visible_part(cell.source)
             cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
         return cell, resources
+
+
+class SafeHTML(NbGraderPreprocessor):
+    """Leaves nothing in a notebook that becomes script in a page made from it.
+
+    nbgrader's feedback and formgrader templates put rendered Markdown into the page as it is,
+    whatever the exporter's `sanitize_html` says. So here, before the template: Markdown is
+    rendered and cleaned (its renderer passes the result through), outputs are text and bitmaps.
+    """
+
+    def preprocess_cell(self, cell, resources, index):
+        if cell.cell_type == "code":
+            cell.outputs = [nbformat.from_dict(o) for o in pipeline.safe_outputs(cell.outputs)]
+        elif cell.cell_type == "markdown":
+            cell.source = safe_markdown(cell.source)
+            cell.pop("attachments", None)
+        else:
+            cell.source = ""
+        return cell, resources
+
+
+# fmt: off
+TAGS = {
+    "a", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1",
+    "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "kbd", "li", "ol", "p", "pre", "s", "span",
+    "strong", "sub", "summary", "sup", "table", "tbody", "td", "th", "thead", "tr", "ul",
+}
+# fmt: on
+# Only pictures that are in the page already: a remote one would tell its server who reads it.
+INLINE_IMAGE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]*")
+
+
+def _allowed(tag: str, name: str, value: str) -> bool:
+    if tag == "img":
+        return name == "alt" or (name == "src" and bool(INLINE_IMAGE.fullmatch(value)))
+    if tag == "a":
+        return name == "title" or (name == "href" and value.startswith(("https:", "http:", "#")))
+    return name == "class" and tag in ("code", "div", "pre", "span")
+
+
+@functools.lru_cache(maxsize=4096)
+def safe_markdown(source: str) -> str:
+    """Markdown whose rendering is that of `source` without script, as one block of HTML.
+
+    The block has no line break (they are written as character references), so a Markdown
+    renderer finds no end of it and leaves it alone.
+    """
+    html = bleach.clean(
+        markdown2html(source),
+        tags=TAGS,
+        attributes=_allowed,
+        protocols={"http", "https", "data"},
+        strip=True,
+    )
+    return "<div>" + html.strip().replace("\r", "").replace("\n", "&#10;") + "</div>"
 
 
 def _plain(nb) -> dict:

@@ -1,0 +1,342 @@
+"""Grading a class with nbgrader's gradebook: nobody is lost, nobody costs another their mark."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+
+import mini
+import pytest
+from nbgrader.api import Gradebook
+
+from autograde import build, grade, pipeline
+from autograde.course import COURSE_ID, Course
+from autograde.errors import CourseError
+from autograde.runstate import RunState, open_seed
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    folder = mini.make_course(tmp_path_factory.mktemp("course"))
+    build.register(Course(folder), mini.LAB)
+    return folder
+
+
+@pytest.fixture
+def folder(base, tmp_path):
+    shutil.copytree(base, tmp_path / "c")
+    return tmp_path / "c"
+
+
+def run(folder, **options):
+    options = {
+        "execute": mini.fake_execute,
+        "judge": mini.FakeJudge(),
+        "make_executor": mini.Serial,
+        "feedback": False,
+        **options,
+    }
+    result = grade.grade_class(Course(folder), mini.LAB, **options)
+    return {row.student: row for row in result.rows}, result
+
+
+def marks(folder):
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        return {
+            s.student.id: {g.name: (g.auto_score, g.needs_manual_grade) for g in n.grades}
+            for s in gradebook.find_assignment(mini.LAB).submissions
+            for n in s.notebooks
+        }
+
+
+HALF = "def square(x):\n    return abs(x) * 3.0"
+
+
+def test_marks_reach_the_gradebook(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    mini.hand_in(folder, "bob", mini.solved(folder, square=HALF))
+    mini.hand_in(folder, "untouched", mini.release(folder))
+    mini.hand_in(folder, "zip", b"PK\x03\x04")
+    rows, result = run(folder)
+    assert {name: row.status for name, row in rows.items()} == {
+        "ann": "graded",
+        "bob": "graded",
+        "untouched": "graded",
+        "zip": "refused",
+    }
+    stored = marks(folder)
+    assert stored["ann"] == {
+        "test_square": (2.0, False),
+        "test_hypotenuse": (3.0, False),
+        "why_positive": (None, True),
+    }
+    assert stored["bob"]["test_square"] == (1.0, False)
+    assert set(stored["untouched"].values()) == {(0.0, False)}
+    assert set(stored["zip"].values()) == {(0.0, False)}
+    assert rows["ann"].score == 5 and rows["ann"].max == 6
+    assert rows["untouched"].score == 0
+    kept = Course(folder).autograded_path("zip", mini.LAB).read_text()
+    assert "zip archive" in kept
+    table = json.loads(result.to_json())
+    assert [row["student"] for row in table["submissions"]] == ["ann", "bob", "untouched", "zip"]
+    assert table["max"] == 6 and table["exercises"] == {"square": 2.0, "hypotenuse": 3.0}
+
+
+def test_a_second_run_grades_only_what_changed(folder):
+    for name in ("ann", "bob"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    calls = []
+
+    def counted(job):
+        calls.append(job)
+        return mini.fake_execute(job)
+
+    run(folder, execute=counted)
+    assert len(calls) == 2
+    rows, _ = run(folder, execute=counted)
+    assert len(calls) == 2 and all(row.unchanged for row in rows.values())
+    mini.hand_in(folder, "bob", mini.solved(folder, square=HALF))
+    rows, _ = run(folder, execute=counted)
+    assert len(calls) == 3 and not rows["bob"].unchanged and rows["ann"].unchanged
+    assert rows["bob"].recorded["test_square"] == 1.0
+    run(folder, execute=counted, force=True)
+    assert len(calls) == 5
+    # Without its gradebook entry a stored row is worth nothing.
+    (folder / "autograde" / "gradebook.db").unlink()
+    run(folder, execute=counted)
+    assert len(calls) == 7
+
+
+def test_a_mark_given_by_hand_survives_and_is_shown(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        mark = gradebook.find_grade("why_positive", mini.LAB, mini.LAB, "ann")
+        mark.manual_score, mark.needs_manual_grade = 0.5, False
+        gradebook.db.commit()
+    rows, _ = run(folder)
+    assert rows["ann"].score == 5.5 and rows["ann"].needs_manual == []
+    rows, _ = run(folder, force=True)
+    assert rows["ann"].score == 5.5
+
+
+def test_one_submission_that_breaks_the_grader_costs_nobody_else(folder):
+    for name in ("ann", "bob", "cat"):
+        mini.hand_in(folder, name, mini.solved(folder))
+
+    class Judge(mini.FakeJudge):
+        calls = 0
+
+        def judge(self, *arguments):
+            Judge.calls += 1
+            if Judge.calls == 3:
+                raise ZeroDivisionError("boom")
+            return super().judge(*arguments)
+
+    rows, result = run(folder, judge=Judge())
+    assert [row.status for row in rows.values()] == ["graded", "error", "graded"]
+    assert [row.student for row in result.failed] == ["bob"]
+    assert "ZeroDivisionError" in rows["bob"].reason and "\n" not in rows["bob"].reason
+    details = folder / "autograde/state/mini_lab/errors/bob.txt"
+    assert "boom" in details.read_text()
+    assert "bob" not in marks(folder)
+    rows, result = run(folder)
+    assert rows["bob"].status == "graded" and rows["ann"].unchanged and not result.failed
+    assert not details.exists()
+
+
+@pytest.mark.parametrize("answer", [b"", b"{}", ValueError("engine")])
+def test_an_engine_that_fails_is_listed(folder, answer):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+
+    def broken(job):
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    rows, _ = run(folder, execute=broken)
+    assert rows["ann"].status == "error" and rows["ann"].score is None
+
+
+def test_a_timeout_counts_only_the_second_time_and_alone(folder):
+    for name in ("ann", "bob"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    seen = []
+
+    def execute(job):
+        result = json.loads(mini.fake_execute(job))
+        seen.append(job)
+        if len(seen) == 1:  # ann's first try
+            result["timeouts"] = 1
+            result["observations"]["test_square"] = {"failure": "timeout"}
+        return json.dumps(result).encode()
+
+    rows, _ = run(folder, execute=execute)
+    assert len(seen) == 3 and seen[0] == seen[2]
+    assert rows["ann"].recorded["test_square"] == 2.0
+
+    def always(job):
+        result = json.loads(mini.fake_execute(job))
+        result["timeouts"] = 1
+        result["observations"]["test_square"] = {"failure": "timeout"}
+        seen.append(job)
+        return json.dumps(result).encode()
+
+    rows, _ = run(folder, execute=always, force=True, only=["bob"])
+    assert len(seen) == 5
+    assert rows["bob"].status == "graded" and rows["bob"].recorded["test_square"] == 0.0
+    assert rows["bob"].recorded["test_hypotenuse"] == 3.0
+
+
+def forked(jobs):
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def test_a_worker_that_dies_takes_nobody_with_it(folder):
+    for name in ("ann", "bob", "cat", "dan"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    mini.hand_in(folder, "bob", mini.solved(folder, square="DIE = 1\n" + mini.GOOD["square"]))
+    rows, _ = run(folder, make_executor=forked, jobs=1)
+    assert {name: row.status for name, row in rows.items()} == {
+        "ann": "graded",
+        "bob": "error",
+        "cat": "graded",
+        "dan": "graded",
+    }
+
+
+def test_a_killed_run_goes_on_with_the_same_seed(folder):
+    for name in ("ann", "bob", "cat"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    seeds, runs = [], []
+
+    class Judge(mini.FakeJudge):
+        def request(self, exercise_id, seed):
+            seeds.append(seed)
+            return super().request(exercise_id, seed)
+
+    class Killed(BaseException):
+        """What no handler of the grader may catch, as kill -9 cannot be."""
+
+    def execute(job):
+        runs.append(job)
+        if len(runs) == 2:
+            raise Killed
+        return mini.fake_execute(job)
+
+    with pytest.raises(Killed):
+        run(folder, execute=execute, judge=Judge(), jobs=1)
+    rows, _ = run(folder, execute=execute, judge=Judge(), jobs=1)
+    assert len(set(seeds)) == 1
+    assert {row.score for row in rows.values()} == {5.0}
+    first = seeds[0]
+    run(folder, judge=Judge(), force=True)
+    assert seeds[-1] != first
+
+
+def test_two_runs_at_once_are_kept_apart(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    with RunState(Course(folder), mini.LAB).locked(), pytest.raises(CourseError, match="another"):
+        run(folder)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes")
+def test_the_seed_is_the_instructors_secret(folder):
+    course = Course(folder)
+    state = RunState(course, mini.LAB)
+    seed = state.start()
+    assert open_seed(course, mini.LAB) == seed == RunState(course, mini.LAB).start()
+    assert (state.folder / "run.json").stat().st_mode & 0o077 == 0
+    state.finish()
+    assert open_seed(course, mini.LAB) != seed != state.start()
+
+
+def test_late_is_shown_and_stored_from_the_instructors_record(folder):
+    for name in ("ann", "bob"):
+        mini.hand_in(folder, name, mini.solved(folder))
+        mini.hand_in(folder, name, b"1999-01-01 00:00:00 UTC", name="timestamp.txt")
+    (folder / "autograde" / "duedates.csv").write_text("lab,due\nmini_lab,2026-05-31T20:00Z\n")
+    (folder / "autograde" / "state").mkdir(exist_ok=True)
+    (folder / "autograde" / "state" / "received.csv").write_text(
+        "student,lab,received\nann,mini_lab,2026-06-02T20:00Z\nbob,mini_lab,2026-05-31T19:00Z\n"
+    )
+    rows, result = run(folder)
+    assert rows["ann"].late_seconds == 48 * 3600 and rows["bob"].late_seconds == 0
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        assert gradebook.find_submission(mini.LAB, "ann").total_seconds_late == 48 * 3600
+        assert gradebook.find_submission(mini.LAB, "bob").total_seconds_late == 0
+    assert "1 late" in result.legend()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_nothing_beside_the_notebook_is_copied_out_of_a_submission(folder):
+    path = mini.hand_in(folder, "ann", mini.solved(folder))
+    (path.parent / "passwords").symlink_to("/etc/passwd")
+    (path.parent / "data.csv").write_text("1")
+    run(folder)
+    kept = Course(folder).autograded_path("ann", mini.LAB).parent
+    assert [p.name for p in kept.iterdir()] == ["mini_lab.ipynb"]
+
+
+EVIL = '<script>alert("evil")</script><img src=x onerror=alert(1)>'
+
+
+def test_feedback_shows_messages_and_no_hidden_test_and_no_script(folder):
+    notebook = mini.solved(
+        folder, why_positive=f"My answer {EVIL}", square=HALF + f"\nprint('{EVIL}')"
+    )
+    notebook["cells"].insert(
+        3, {"cell_type": "markdown", "metadata": {}, "source": f"BEGIN HIDDEN TESTS {EVIL}"}
+    )
+    mini.hand_in(folder, "ann", notebook)
+    mini.hand_in(folder, "zip", b"PK\x03\x04", name="<b>mini_lab.ipynb")
+    rows, _ = run(folder, feedback=True)
+    assert rows["ann"].status == "graded" and rows["zip"].status == "refused"
+    page = Course(folder).feedback_path("ann", mini.LAB).read_text()
+    assert "square: wrong" in page and "My answer" in page
+    assert "hidden_test" not in page
+    scripts = re.findall(r"<script[^>]*>[^<]*", page)
+    assert not any("evil" in script for script in scripts)
+    assert not re.search(r"<img[^>]*onerror", page)
+    page = Course(folder).feedback_path("zip", mini.LAB).read_text()
+    assert "mini_lab.ipynb is missing" in page and "<b>mini" not in page
+
+
+def test_students_of_a_wrong_name_or_none_are_said_in_one_line(folder):
+    with pytest.raises(CourseError, match="nobody has handed in mini_lab"):
+        run(folder)
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    with pytest.raises(CourseError, match="'bob' has handed in nothing"):
+        run(folder, only=["bob"])
+
+
+def test_grading_with_a_release_out_of_step_is_refused(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    path = Course(folder).release_path(mini.LAB)
+    path.write_bytes(path.read_bytes().replace(b'"points": 2', b'"points": 3'))
+    with pytest.raises(CourseError, match="out of step"):
+        run(folder)
+
+
+def test_the_table_reads_well(folder):
+    from rich.console import Console
+
+    mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
+    mini.hand_in(folder, "zip", b"PK\x03\x04", name="[red]mini_lab.ipynb")
+    _, result = run(folder)
+    console = Console(width=140, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    console.print(result.table())
+    text = console.export_text()
+    assert "square: square: wrong" in text and "[red]mini_lab.ipynb" in text and "?" in text
+    assert "1 graded, 1 refused" in result.legend()
+
+
+def test_the_score_in_the_gradebook_is_checked_against_the_verdict(folder, monkeypatch):
+    mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
+    monkeypatch.setattr(pipeline, "verdict_outputs", lambda verdict: [])
+    rows, _ = run(folder)
+    assert rows["ann"].status == "error" and "the judge gave" in rows["ann"].reason
