@@ -65,7 +65,7 @@ def minibatches(function: Callable, case: dict) -> dict:
 
 
 def _flat(batch: Any) -> list[int]:
-    return [int(index) for index in torch.as_tensor(batch).reshape(-1)[:100_000]]
+    return [int(index) for index in torch.as_tensor(batch).reshape(-1)[:100_000].tolist()]
 
 
 def _kind(batch: Any) -> str:

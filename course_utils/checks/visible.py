@@ -54,12 +54,13 @@ def assess(
     name: str,
     observation: dict,
     cases: list[dict],
-    mistakes: dict[str, list[dict]],
-    titles: dict[str, str],
+    known: Callable[[], tuple[dict[str, list[dict]], dict[str, str]]],
 ) -> tuple[list[Difference], str | None, str]:
     """Compare an observation with the cases' expectations; return differences, mistake, message.
 
-    Used by the visible check with stored numbers and by the judge with fresh ones.
+    ``known()`` gives the observations and the titles of the known mistakes, by id; it is only
+    asked when something is wrong. Used by the visible check with stored numbers and by the judge
+    with fresh ones.
     """
     if not observation["callable"]:
         found = [_not_a_function(name, observation, cases)]
@@ -68,6 +69,7 @@ def assess(
     found = [d for e, c in zip(entries, cases, strict=True) for d in differences(e, c)]
     if not found:
         return [], None, messages.success(name, len(cases))
+    mistakes, titles = known()
     mistake = recognize(entries, cases, mistakes)
     title = titles.get(mistake or "")
     if mistake is None:
@@ -92,9 +94,12 @@ def run_check(lab: str, name: str, function: Any) -> Outcome:
         raise ValueError(f"{lab} has no exercise named {name!r}; it has: {', '.join(exercises)}")
     record = exercises[name]
     observation = observe(f"{lab}/{name}", function, record["cases"])
-    known = {i: m["entries"] for i, m in record["mistakes"].items()}
-    titles = {i: m["title"] for i, m in record["mistakes"].items()}
-    found, mistake, message = assess(name, observation, record["cases"], known, titles)
+
+    def known() -> tuple[dict[str, list[dict]], dict[str, str]]:
+        mistakes = record["mistakes"].items()
+        return {i: m["entries"] for i, m in mistakes}, {i: m["title"] for i, m in mistakes}
+
+    found, mistake, message = assess(name, observation, record["cases"], known)
     return Outcome(not found, mistake, message)
 
 
