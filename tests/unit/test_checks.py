@@ -38,7 +38,7 @@ def test_stored_numbers_are_in_step_with_the_corpus():
                 close(*pair, f"{path}/{index}")
         elif isinstance(a, float):
             assert a == pytest.approx(b, rel=1e-3, abs=1e-4), path
-        elif isinstance(a, str) and path.endswith("/value"):
+        elif isinstance(a, str) and path.endswith("/value") and a != b:
             assert float(a) == pytest.approx(float(b), rel=1e-3, abs=1e-4, nan_ok=True), path
         else:
             assert a == b, path
@@ -78,7 +78,7 @@ ODD = {
     "returns a string": lambda *a: "0.5",
     "returns a list": lambda *a: [1, 2],
     "returns a set": lambda *a: {1},
-    "returns a huge array": lambda *a: torch.zeros(3_000_000),
+    "returns a huge array": lambda *a: torch.zeros(300_000),
     "returns complex": lambda *a: torch.zeros(11, dtype=torch.complex64),
     "returns sparse": lambda *a: torch.eye(3).to_sparse(),
     "raises": lambda *a: 1 / 0,
