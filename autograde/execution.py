@@ -162,6 +162,17 @@ class _Session:
                     return
         raise ChannelClosed("the kernel does not answer")
 
+    def observation_code(self, request: str, nonce: str) -> str:
+        """The cell that answers `request`, which goes by file: IPython is slow on long cells."""
+        try:
+            path = self.kernel.lay(request)
+        except OSError:  # the folder is gone: so is the kernel, as running the cell will show
+            path = ""
+        return (
+            "from course_utils.checks.remote import answer as _answer; "
+            f"_answer(open({path!r}, encoding='utf-8').read(), {nonce!r})"
+        )
+
     def run(self, code: str, deadline: float, observe: bool = False, output_bytes: int = 0) -> _Run:
         """Run `code` to its end, to a limit, or to the kernel's end."""
         started = time.monotonic()
@@ -399,11 +410,7 @@ class Engine:
 
     def _observe(self, state: _Job, request: dict[str, Any]) -> dict[str, Any]:
         nonce = secrets.token_hex(16)
-        code = (
-            "from course_utils.checks.remote import answer as _answer; "
-            f"_answer({json.dumps(request)!r}, {nonce!r})"
-        )
-        run = self._code(state, code, observe=True)
+        run = self._code(state, (json.dumps(request), nonce))
         if run is None:
             return {"failure": "timeout" if time.monotonic() > state.deadline else "kernel died"}
         for value in run.outputs.observations:
@@ -417,12 +424,17 @@ class Engine:
             return {"failure": "answer too large"}
         return {"failure": _failure(run)}
 
-    def _code(self, state: _Job, source: str, observe: bool = False) -> _Run | None:
-        """Run `source` in a kernel that has seen all earlier cells; None when that cannot be."""
+    def _code(self, state: _Job, source: str | tuple[str, str]) -> _Run | None:
+        """Run `source` in a kernel that has seen all earlier cells; None when that cannot be.
+
+        `source` is a cell's text, or the (request, nonce) of an observation.
+        """
+        observe = isinstance(source, tuple)
         while self._ready(state):
             assert state.session is not None
+            code = state.session.observation_code(*source) if observe else source
             room = min(int(state.limits["output_bytes"]), state.output_room)
-            run = state.session.run(source, state.deadline, observe, room)
+            run = state.session.run(code, state.deadline, observe, room)
             self._count(state, run)
             if run.started:
                 state.output_room = max(0, state.output_room - run.outputs.size)

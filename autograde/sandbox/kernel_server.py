@@ -44,8 +44,9 @@ START_TIMEOUT_S = 60
 SCRATCH, JOB, JOBS = "/scratch", "/job", "/run/jobs"
 WARM = (
     *("numpy", "numpy.testing", "PIL.Image", "PIL.PngImagePlugin", "tqdm", "tqdm.auto"),
-    *("matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.animation"),
-    *("torch", "torch.nn.functional", "torch.optim", "torch.distributions", "torch.func"),
+    *("matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg"),
+    # constructing an optimizer imports torch._dynamo, which takes a second
+    *("torch", "torch._dynamo", "torch.nn.functional", "torch.optim", "torch.distributions"),
     *("gymnasium", "gymnasium.vector", "gymnasium.wrappers"),
     "gymnasium.envs.classic_control.cartpole",
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger"),
@@ -218,6 +219,11 @@ DENIED_CALLS = {
     "acct": (163, 89),
     "settimeofday": (164, 170),
     "clock_settime": (227, 112),
+    # memory that belongs to no process, so that no limit would count it
+    "shmget": (29, 194),
+    "msgget": (68, 186),
+    "memfd_create": (319, 279),
+    "memfd_secret": (447, 447),
     "sethostname": (170, 161),
     "setdomainname": (171, 162),
 }

@@ -162,6 +162,7 @@ class Kernel:
     server: KernelServer
     name: str
     folder: Path
+    inside: str  # the path of `folder` for the kernel, which can only read it
     connection: dict[str, Any]  # as a Jupyter connection file holds it, paths of this side
     last_usage: dict[str, Any] = field(default_factory=dict)
 
@@ -171,6 +172,16 @@ class Kernel:
         if self.connection["transport"] == "ipc":
             return f"{self.connection['ip']}-{port}"
         return (self.connection["ip"], port)
+
+    def lay(self, text: str) -> str:
+        """Put `text` where the kernel can read it; gives the path for the kernel."""
+        name = f"r{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+        with open(os.open(self.folder / name, flags, 0o644), "w", encoding="utf-8") as file:
+            if hasattr(os, "fchmod"):
+                os.fchmod(file.fileno(), 0o644)  # whatever the umask
+            file.write(text)
+        return os.path.join(self.inside, name)
 
     def interrupt(self) -> None:
         self.server.ask("interrupt", id=self.name)
@@ -307,11 +318,14 @@ class KernelServer:
     def alive(self) -> bool:
         return self.process.poll() is None
 
+    def _inside(self, name: str) -> str:
+        return "/job" if self.wall != "none" else str(self.jobs / name)
+
     def spawn(self, limits: dict[str, Any] | None = None, seed: int = 0) -> Kernel:
         """Fork a kernel; returns when its sockets are bound. Raises SandboxError."""
         name, folder, connection, answer = self._spawn(limits, seed)
         del answer
-        return Kernel(self, name, folder, connection)
+        return Kernel(self, name, folder, self._inside(name), connection)
 
     def check(self) -> dict[str, Any]:
         """What a confined process sees and reaches, found out by one (see self_check)."""

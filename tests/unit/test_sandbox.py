@@ -84,15 +84,6 @@ def test_kernel_behind_every_wall(wall):
         server.close()
 
 
-def test_server_imports_without_starting_a_thread_or_computing():
-    # a fork of a process with threads can hang; so can one after a parallel computation
-    server = launcher.KernelServer(BEST)
-    try:
-        assert server.ready["threads"] == 1
-    finally:
-        server.close()
-
-
 def test_over_tcp_where_there_are_no_unix_sockets(monkeypatch):
     monkeypatch.delattr(socket, "AF_UNIX")
     server = launcher.KernelServer("none", warm=False)
