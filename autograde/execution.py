@@ -211,7 +211,7 @@ class _Session:
             now = time.monotonic()
             if reply is not None and (idle or now > idle_by):
                 break
-            for channel, message in self._receive(min(poll_at, idle_by or poll_at) - now):
+            for channel, message in self._receive((idle_by or poll_at) - now):
                 messages += 1
                 if isinstance(message, Dropped):
                     outputs.dropped()
@@ -312,7 +312,6 @@ class Engine:
     def __init__(self, sandbox: str = "auto", warm: bool = True) -> None:
         self.warm = warm  # a cold server starts at once, and each of its kernels a second later
         self.wall = choose(sandbox)
-        self.owner = os.getpid()
         self._server: KernelServer | None = None
         self._lock = threading.Lock()
 
