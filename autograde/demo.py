@@ -50,15 +50,23 @@ class Material:
         return [test.name for test in self.lab.tests]
 
 
-def read_material(repository: Course) -> Material:
-    """Reference solutions from solutions/, others from tests/corpus/. CourseError without them."""
-    lab = load_lab(repository, LAB)
+def start_course(repository: Course, folder: Path) -> tuple[Course, Material]:
+    """A new course in `folder` with the demo's lab, built, and what to make submissions of.
+
+    Reference solutions come from solutions/, others from tests/corpus/. CourseError without them.
+    """
     corpus = repository.root / "tests" / "corpus" / LAB
     if not corpus.is_dir():
         raise CourseError(f"the demo needs {corpus}: run it in the course's repository", status=1)
-    return Material(
+    course = Course(folder)
+    course.solutions.mkdir(parents=True)
+    shutil.copyfile(repository.solution_path(LAB), course.solution_path(LAB))
+    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
+    build.build(course, LAB)
+    lab = load_lab(course, LAB)
+    return course, Material(
         lab,
-        reference_solutions(repository, LAB),
+        reference_solutions(course, LAB),
         {test.name: _texts(corpus / test.name, "ok_*.py") for test in lab.tests},
         {test.name: _texts(corpus / test.name, "bad_*.py") for test in lab.tests},
     )
@@ -192,15 +200,7 @@ def make_class(repository: Course, folder: Path) -> Course:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise CourseError(f"{folder} is not empty: name a new folder for the demo")
-    material = read_material(repository)
-    for source, target in (
-        (repository.solution_path(LAB), folder / "solutions" / f"{LAB}.py"),
-        (repository.release_path(LAB), folder / "notebooks" / LAB / f"{LAB}.ipynb"),
-    ):
-        target.parent.mkdir(parents=True)
-        shutil.copyfile(source, target)
-    (folder / "nbgrader_config.py").write_text(CONFIG, encoding="utf-8")
-    course = Course(folder)
+    course, material = start_course(repository, folder)
     received = ["student,lab,received"]
     for number, (student, make) in enumerate(ROSTER.items()):
         path = course.submission_dir(student, LAB)

@@ -40,6 +40,9 @@ from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
 
+# The judge's name for a call that did not come to an end.
+TIMED_OUT = "does_not_return"
+
 
 def grade_class(
     course: Course,
@@ -74,11 +77,13 @@ def grade_class(
     judge = judge or pipeline.default_judge()
     pipeline.check_judge(lab, judge)
     names = _chosen(course, lab_name, only)
+    if execute is None:
+        execute, sandbox = pipeline.default_execute(), _wall(sandbox)
     state = RunState(course, lab_name)
     with state.locked():
         build.register(course, lab_name)
         run = _Run(course, lab, state, judge, sandbox, limits, feedback, force)
-        run.execute = execute or pipeline.default_execute()
+        run.execute = execute
         run.on_row = on_row
         on_start(len(names))
         rows = run.grade(names, jobs or os.cpu_count() or 1, make_executor or process_pool)
@@ -99,6 +104,17 @@ def process_pool(jobs: int) -> Executor:
     import multiprocessing
 
     return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+
+
+def _wall(sandbox: str) -> str:
+    """The isolation that works here. CourseError if none does and "none" was not asked for."""
+    from autograde.sandbox.launcher import SandboxUnavailable
+    from autograde.sandbox.probe import choose
+
+    try:
+        return choose(sandbox)
+    except SandboxUnavailable as error:
+        raise CourseError(str(error), status=1) from None
 
 
 def _chosen(course: Course, lab: str, only: Sequence[str] | None) -> list[str]:
@@ -232,12 +248,15 @@ class _Run:
         self, prepared: tuple[Submission, dict, bytes], future: Future, alone: list | None
     ) -> None:
         result = pipeline.read_result(future.result())
-        if alone is not None and result.get("timeouts"):
+        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
+        # The engine stops a cell, the driver in the kernel a call: both go by CPU time, but end
+        # what waits by the clock, and the clock also runs while others use the machine.
+        slow = result.get("timeouts") or any(r.mistake == TIMED_OUT for r in results.values())
+        if slow and alone is not None:
             alone.append(prepared)
             return
         submission, notebook, _ = prepared
         self.protections = self.protections or result.get("sandbox") or {}
-        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
         self._record(Graded(submission, notebook, results, result["cells"]))
 
     def _record(self, graded: Graded) -> None:

@@ -143,7 +143,10 @@ class ClassResult:
         parts.append(f"{late} late")
         if by_hand:
             parts.append(f"{by_hand} answers to grade by hand (?)")
-        return f"Exercises: {names}\n{', '.join(parts)}; {self.seconds:.0f} s"
+        lines = [f"Exercises: {names}", f"{', '.join(parts)}; {self.seconds:.0f} s"]
+        if self.sandbox.get("text"):
+            lines.append(f"Isolation: {self.sandbox['text']}")
+        return "\n".join(lines)
 
 
 def _duration(seconds: int) -> str:

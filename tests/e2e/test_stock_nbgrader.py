@@ -104,6 +104,7 @@ def test_stock_autograde_gives_the_marks_of_our_command(folder):
         mini.LAB,
         force=True,
         feedback=False,
+        execute=mini.fake_execute,
         make_executor=mini.Serial,
     )
     assert marks(folder) == stock

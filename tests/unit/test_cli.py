@@ -64,6 +64,7 @@ def test_grading_reports_and_its_status_tells_whether_all_have_a_mark(folder, ca
     monkeypatch.setattr(pipeline, "default_judge", mini.FakeJudge)
     monkeypatch.setattr(pipeline, "default_execute", lambda: mini.fake_execute)
     monkeypatch.setattr(grade, "process_pool", mini.Serial)
+    monkeypatch.setattr(grade, "_wall", lambda sandbox: sandbox)
     command = ["grade", "mini_lab", "--no-feedback", "--course", str(folder)]
     assert cli.main(command) == 0
     out, err = capsys.readouterr()
@@ -76,6 +77,19 @@ def test_grading_reports_and_its_status_tells_whether_all_have_a_mark(folder, ca
     monkeypatch.setattr(pipeline, "default_execute", lambda: lambda job: b"")
     assert cli.main([*command, "--force"]) == 1
     assert "WITHOUT A MARK" in capsys.readouterr().out
+
+
+def test_no_isolation_is_said_in_one_line_that_names_the_way_out(folder, capsys, monkeypatch):
+    from autograde import pipeline
+    from autograde.sandbox import probe
+
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    monkeypatch.setattr(pipeline, "default_judge", mini.FakeJudge)
+    missing = probe.Protections("bwrap", False, why_not="there is no bwrap on this machine")
+    monkeypatch.setattr(probe, "probe", lambda wall: missing)
+    assert cli.main(["grade", "mini_lab", "--course", str(folder)]) == 1
+    err = capsys.readouterr().err
+    assert "--unsandboxed" in err and len(err.strip().splitlines()) == 1
 
 
 def test_help_is_quick_and_imports_nothing_heavy():
