@@ -95,6 +95,37 @@ def path_of(lab: str) -> Path:
     return FOLDER / f"{lab}.json"
 
 
+PICTURE = FOLDER.parent / "pictures" / "clip_explorer.json"
+
+
+def clip_picture() -> str:
+    """Return the content of ``course_utils/data/pictures/clip_explorer.json``.
+
+    Per epsilon of the explorer's grid, for A > 0 and A < 0: the objective's slope between
+    neighboring ratios in units of A, one digit each.
+    """
+    import numpy as np
+
+    from autograde.judge.lab5_ppo import surrogate
+    from course_utils.explorers import ADVANTAGES, EPSILONS, RATIOS
+
+    middles = (RATIOS[:-1] + RATIOS[1:]) / 2
+    rows = {}
+    for epsilon in EPSILONS.tolist():
+        slopes = [surrogate(middles, np.full_like(middles, a), epsilon)[1] / a for a in ADVANTAGES]
+        rows[f"{epsilon:.3f}"] = ["".join(str(int(s)) for s in row) for row in slopes]
+    record = {"generated_by": "python -m autograde checks", "slope_per_advantage": rows}
+    return json.dumps(record, indent=1) + "\n"
+
+
+def files(lab: str) -> dict[Path, str]:
+    """Return what is generated for a lab: content by path."""
+    made = {path_of(lab): generate(lab)}
+    if lab == "lab5_ppo":
+        made[PICTURE] = clip_picture()
+    return made
+
+
 @click.command("checks")
 @click.argument("lab", required=False)
 @click.option("--check", is_flag=True, help="Change nothing; exit 1 if a file is out of step.")
@@ -106,15 +137,14 @@ def checks_command(lab: str | None, check: bool) -> int:
     if lab and lab not in judge._LABS:
         raise CourseError(f"there is no lab {lab!r}; there are: {', '.join(judge._LABS)}")
     stale = 0
-    for name in labs:
-        path, content = path_of(name), generate(name)
+    made = {path: text for name in labs for path, text in files(name).items()}
+    for path, content in made.items():
         same = path.is_file() and path.read_text(encoding="utf-8") == content
         shown = path.relative_to(FOLDER.parents[2])
         if check:
             stale += not same
-            click.echo(
-                f"{shown} is {'in step' if same else 'out of step: python -m autograde checks'}"
-            )
+            state = "in step" if same else "out of step: python -m autograde checks"
+            click.echo(f"{shown} is {state}")
         elif same:
             click.echo(f"{shown} unchanged")
         else:

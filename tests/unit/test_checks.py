@@ -9,7 +9,7 @@ import torch
 
 from autograde import judge as judging
 from autograde.judge.mistakes import corpus_files, load
-from autograde.stored_checks import generate, path_of
+from autograde.stored_checks import PICTURE, clip_picture, generate, path_of
 from course_utils.checks import CheckFailed, checker, run_check
 from course_utils.checks.codec import (
     array_from_plain,
@@ -44,6 +44,10 @@ def test_stored_numbers_are_in_step_with_the_corpus():
             assert a == b, path
 
     close(json.loads(path_of(LAB).read_text()), json.loads(generate(LAB)))
+
+
+def test_the_stored_picture_is_in_step():
+    assert PICTURE.read_text() == clip_picture()
 
 
 def test_stored_numbers_hold_no_code():
