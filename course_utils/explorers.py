@@ -283,8 +283,9 @@ def _fact_off(objective: np.ndarray, slope: np.ndarray, epsilon: float) -> str:
             off = here & (abs(slope[a] - drawn[a]) > _TOLERANCE)
             if off.any():
                 r = int(np.argmax(off))
-                line = "is flat" if drawn[a, r] == 0 else f"has slope {_signed(drawn[a, r])}"
-                return f"for {panel} the curve {line} {region}; yours has slope {_signed(slope[a, r])}."
+                line = "is flat" if drawn[a, r] == 0 else f"has slope A = {_signed(drawn[a, r])}"
+                yours = _signed(slope[a, r])
+                return f"for {panel} the curve {line} {region}; yours has slope {yours}."
     return ""
 
 
