@@ -115,7 +115,7 @@ def test_the_widget_carries_the_arrays():
     [
         (lambda *a: -right(*a), "at ratio 1, .* is the advantage, .2.00; yours is -2.00"),
         (with_ratio(both_sides, torch.max), "A > 0 the curve is flat right of 1"),
-        (with_ratio(both_sides, lambda a, b: b), "A > 0 the curve has slope A = .2.00 left of"),
+        (with_ratio(both_sides, lambda a, b: b), "A < 0 the curve has slope A = .2.00 right of"),
         (with_ratio(lambda r, e: r.clamp(min=1 - e)), "A > 0 the curve is flat right of"),
         (with_ratio(lambda r, e: r.clamp(max=1 + e)), "A < 0 the curve is flat left of"),
         (with_ratio(lambda r, e: r), "A > 0 the curve is flat right of"),
