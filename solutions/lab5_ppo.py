@@ -27,9 +27,10 @@
 # - say which part of PPO is carried over to language models, and which is not.
 #
 # **What you need.** PyTorch tensors and autograd, the policy gradient, and advantages.
-# Whatever labs 3 and 4 asked you to write is given below as worked code.
+# What earlier labs asked you to write is given below as worked code.
 #
 # **Time.** About two and a half hours. Each part says how many minutes it takes to get there.
+# **Points.** 40 for the eight exercises, 4 for one question in your own words.
 #
 # **How it works.** Run each cell with Shift+Enter. Where it says `# YOUR CODE HERE`, replace that line and the `raise` below it.
 # The cell after it checks your function and tells you what is wrong. You can run it as often as you like.
@@ -78,6 +79,7 @@ device = choose_device()
 #
 # - **Shapes.** A rollout of $T$ steps in $N$ environments is `[T, N]`; flattened it is a batch `[B]`. There are `A` actions and `O` numbers in an observation.
 # - **Losses** are minimized, so they are *minus* the paper's objectives. They return a 0-d tensor, the mean over the batch.
+# - **Time.** Index $t$ always describes transition $t$: `obs[t], actions[t], rewards[t], terminated[t], truncated[t]`. `terminated` means that the task ended, `truncated` that time was up; `done` is either.
 # - **Log-probabilities** and logits, never probabilities.
 # - **Gradients.** Each docstring says what the result is differentiable with respect to, and what it treats as constant. That is tested.
 # - **Inputs** are never changed in place, and a function uses its arguments, not variables of the notebook.
@@ -232,14 +234,13 @@ class Collector:
 # The experiment below makes that visible. It takes three half-trained agents and collects one batch of about 4,000 steps with each.
 # On that one batch it takes 1, 2, 4, ... up to 128 gradient steps with the plain policy gradient, and after each of these it lets the agent play 64 new episodes.
 #
-# **Predict first.** The agents hold the pole for 100 to 250 steps. How does the curve go on: up, flat, up and then down?
+# **Predict first.** The agents hold the pole for 100 to 170 steps. How does the curve go on: up, flat, up and then down?
 
 # %% [markdown]
 # <details><summary>Answer, to be opened after your prediction</summary>
 #
-# Some curves rise for the first few steps, because the first steps are ordinary policy gradient steps, and CartPole forgives a lot.
-# Then every one of them falls, and most end below where they began, some at 10 steps: such an agent pushes in one direction only.
-# Where the best point lies differs from agent to agent by a factor of ten, and nothing in the loss tells you when it has passed: the loss gets better and better all the way down.
+# Some curves rise at first, even as far as the maximum of 500. Then every one of them falls, and all end far below where they began.
+# Where the best point lies differs from agent to agent: for one it may be at 16 steps, for another at none at all. And nothing in the loss tells you when it has passed, for the loss gets better and better all the way down.
 #
 # This is what section 2.1 of [the PPO paper](https://arxiv.org/abs/1707.06347) reports in one sentence: several steps on the same trajectory are appealing, not well justified, and often lead to destructively large updates.
 # </details>
@@ -358,7 +359,7 @@ figures.show(
 # *Difficulty 1 of 5, about 5 minutes, importance 5 of 5. 3 points.*
 #
 # A rollout stores $\log \pi_{\theta_\text{old}}(a_t \mid s_t)$ and the model gives $\log \pi_\theta(a_t \mid s_t)$. Turn the two into the ratio.
-# Do not compute the two probabilities: in a language model a single log-probability of $-200$ is nothing unusual, and `exp(-200)` is 0 in float32. The quotient of the two can still be perfectly ordinary.
+# Do not compute the two probabilities: under a language model the log-probability of a few sentences is easily $-200$, and `exp(-200)` is 0 in float32. The quotient of two such numbers can still be perfectly ordinary.
 # The old policy is a constant: nothing may be differentiated through it. The first line takes care of that; the rest is yours.
 
 
@@ -538,15 +539,15 @@ with todo_guard():
     figures.show(
         plot_reuse({"your loss, epsilon 0.2": clipped_curves, "never clipped": unclipped_curves}),
         alt="Mean episode length against gradient steps on one batch, for three agents. With "
-        "epsilon 0.2 the curves stay near their start; without clipping they fall far below it.",
+        "epsilon 0.2 the curves stay near their start; without clipping most fall to ten steps.",
     )
 
 # %% [markdown]
 # <details><summary>What to see here</summary>
 #
-# Without clipping, the correct importance weight does not prevent the collapse. With clipping the agents stay where they are: after a few steps almost every sample has either lost its gradient or is balanced by others, and the remaining 120 steps change little.
+# Without clipping, two of the three agents collapse: weighting the samples correctly does not save them. With clipping all three stay close to where they were, and the last hundred steps change little.
 #
-# So the clipped loss does not find a better policy by grinding on one batch. It makes reuse *safe*: a few epochs get what the batch has to give, and then it takes a new batch. The lucky peaks of the other curves are no plan, since nothing in the batch tells you when they come.
+# So the clipped loss does not find a much better policy by grinding on one batch. It makes reuse far *safer*: a few epochs take from the batch what it has to give, and then it takes a new batch. The lucky peaks of the plain policy gradient are no plan, since nothing in the batch tells you when they come.
 # </details>
 
 # %% [markdown]
@@ -694,7 +695,7 @@ hidden_test("lab5_ppo/approx_kl", approx_kl)
 # </details>
 
 # %% [markdown]
-# **Predict first.** Below, one fixed pair of policies over five actions, 300 batches of 64 samples each. Both estimates are right on average. How much wider is the spread of $k_1$ than that of your $k_3$: about the same, twice, five times?
+# **Predict first.** Below, one fixed pair of policies over five actions, 300 batches of 64 samples each. Both estimates are right on average. How much wider is the spread of $k_1$ than that of your $k_3$: about the same, twice, more than five times?
 
 # %% tags=["skip-execution"]
 with todo_guard():
@@ -724,7 +725,7 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The legend gives the two standard deviations. For two policies this close the spread of $k_1$ is several times wider, and many of its estimates are negative, which no divergence can be. The closer the policies, the larger the advantage of $k_3$.
+# The legend gives the two standard deviations: $k_1$ spreads more than eight times as widely, and many of its estimates are negative, which no divergence can be. Make the two policies more alike (0.02 for 0.2 in the code) and the gap becomes wider still.
 # </details>
 #
 # ## Part 5. The critic's loss, and an option that PPO implementations carry along
@@ -735,7 +736,7 @@ with todo_guard():
 #
 # Many PPO implementations can also clip the *value* loss ([detail 9 of 37](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)). The new prediction may only move by $\epsilon$ away from the old one, and the larger of the two squared errors counts:
 #
-# $$L^{V}(\theta) = \hat{\mathbb E}_t\!\left[ \max\!\Big( \big(V_\theta(s_t) - \hat R_t\big)^2,\ \big(V_\text{old}(s_t) + \operatorname{clip}(V_\theta(s_t) - V_\text{old}(s_t),\, -\epsilon,\, \epsilon) - \hat R_t\big)^2 \Big) \right].$$
+# $$L^{V}(\theta) = \hat{\mathbb E}_t\!\left[ \max\!\Big( \big(V_\theta(s_t) - \hat R_t\big)^2,\ \big(V_\text{old}(s_t) + \operatorname{clip}(V_\theta(s_t) - V_\text{old}(s_t),\, -\epsilon,\, \epsilon) - \hat R_t\big)^2 \Big) \right]$$
 #
 # Does it help? [Engstrom et al. 2020](https://arxiv.org/abs/2005.12729) found no evidence that it does, and [Andrychowicz et al. 2020](https://arxiv.org/abs/2006.05990) found that it can hurt. It also depends on the scale of the rewards, since $\epsilon = 0.2$ is tiny where values are around 100, as in CartPole.
 # You write it because you will meet it, and because its details are easy to get wrong. We do not train with it.
@@ -863,8 +864,8 @@ hidden_test("lab5_ppo/minibatch_indices", minibatch_indices)
 #
 # *Difficulty 1 of 5, about 5 minutes, importance 2 of 5. 2 points.*
 #
-# Large steps are good at the start and noise at the end. The learning rate falls along a straight line, from its initial value at update 0 to zero at `n_updates` ([detail 4 of 37](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)).
-# Mind the units: one *update* is one rollout with all its epochs and minibatches. A published bug of this kind counts minibatches against updates.
+# Large steps help at the start; near the end they mostly add noise. The learning rate falls along a straight line, from its initial value at update 0 to zero at `n_updates` ([detail 4 of 37](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)).
+# Mind the units: one *update* is one rollout with all its epochs and minibatches. Counting minibatches on one side and updates on the other gives a schedule that never gets to zero, or goes below it.
 
 
 # %% nbgrader={"grade": false, "grade_id": "linear_schedule", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -1155,7 +1156,7 @@ replay(act, "CartPole-v1", seed=7)
 # %% [markdown]
 # <details><summary>It is not solved. What now?</summary>
 #
-# If all checks above are green, it should be, with any seed: in our measurements every one of 40 fresh seeds was, after SOLVEDRANGE steps. Run `run = new_run(config, seed=1)` and train again. If it still fails, go through "common mistakes" below from top to bottom.
+# If all checks above are green, it should be, with any seed: in our measurements every one of 40 fresh seeds was, after at most 167,000 steps. Run `run = new_run(config, seed=1)` and train again. If it still fails, go through "common mistakes" below from top to bottom.
 # </details>
 
 # %% [markdown]
@@ -1180,10 +1181,10 @@ with todo_guard():
         ratios.append(probability_ratio(log_probs, rollout["log_probs"]))
     figures.show(
         figures.ratio_histogram(ratios, config.clip_epsilon),
-        alt="Histograms of the probability ratio after each of four epochs. They start narrow "
-        "around 1 and widen; after the last epoch a part of the samples lies outside 0.8 to 1.2.",
+        alt="Histograms of the probability ratio after each of four epochs. Most samples lie "
+        "between 0.8 and 1.2, but in every epoch a visible part lies outside, up to 1.4.",
     )
-    pulling = has_gradient(ratios[-1], rollout["advantages"], config.clip_epsilon)
+    pulling = has_gradient(ratios[-1], standard(rollout), config.clip_epsilon)
     outside = (ratios[-1] - 1).abs() > config.clip_epsilon
     print(f"after the last epoch: {outside.float().mean():.1%} of the samples outside the band;")
     print(f"of these {pulling[outside].float().mean():.0%} still have a gradient, pulling back.")
@@ -1191,8 +1192,8 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A sizeable share lies outside. Once a sample is past its bound on the favorable side, its own gradient is gone. But all samples are answered by the same network, and the gradients of the others move it further.
-# Adam's momentum does so too. Clipping limits the *incentive*, sample by sample; it does not fence in the policy.
+# A sizeable share, and that already after the first epoch, which is two gradient steps. Once a sample is past its bound on the favorable side, its own gradient is gone. But all samples are answered by the same network, and the gradients of the others move it further.
+# Adam's momentum does so too, and a single step can jump over the bound. Clipping limits the *incentive*, sample by sample; it does not fence in the policy.
 # What does limit the change: few epochs, a moderate learning rate, gradient clipping, and, if you ask for it, the early stop at `target_kl`.
 # </details>
 #
@@ -1223,7 +1224,7 @@ with todo_guard():
 # <details><summary>What we saw, with three seeds each</summary>
 #
 # - **No clipping:** all three reached the goal, after 77,000, 142,000 and 289,000 steps. The KL of a single update went up to 0.7, against 0.02 with clipping. Sometimes the large steps are lucky; you cannot plan with them.
-# - **20 epochs:** solved after 77,000 to 85,000 steps instead of 110,000 to 130,000: each batch is used harder. The price is about three times the computing per step, and the clipped loss is what makes it possible.
+# - **20 epochs:** solved after 77,000 to 85,000 steps instead of 110,000 to 130,000: each batch is used harder. The price is five times as many gradient steps per rollout.
 # - **20 epochs with `target_kl=0.01`:** 102,000 to 147,000 steps; most updates now stop early.
 #
 # Three seeds show that something *can* happen. For a claim that one setting is better than another you need more of them.
