@@ -8,7 +8,7 @@ from pathlib import Path
 
 import bleach
 import nbformat
-from nbconvert.filters import markdown2html
+from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import NbGraderPreprocessor
@@ -138,8 +138,9 @@ def safe_markdown(source: str) -> str:
     The block has no line break (they are written as character references), so a Markdown
     renderer finds no end of it and leaves it alone.
     """
+    renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
     html = bleach.clean(
-        markdown2html(source),
+        MarkdownWithMath(renderer=renderer).render(source),
         tags=TAGS,
         attributes=_allowed,
         protocols={"http", "https", "data"},
