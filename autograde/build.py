@@ -11,13 +11,11 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from autograde.course import COURSE_ID, Course
+from autograde.course import CODE_STUB, COURSE_ID, TEXT_STUB, Course
 from autograde.errors import CourseError
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
-STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
-SKIP_TAG = "skip-execution"
 
 NOTEBOOK_METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -187,7 +185,7 @@ def stubbed(source: str) -> str:
         if BEGIN_SOLUTION in line:
             inside = True
             indent = line[: len(line) - len(line.lstrip())]
-            lines += [indent + stub for stub in STUB.splitlines()]
+            lines += [indent + stub for stub in CODE_STUB.splitlines()]
         elif END_SOLUTION in line:
             inside = False
         elif not inside:
@@ -308,7 +306,7 @@ def _is_registered(course: Course, lab: str, source) -> bool:
 
 
 def _text_stub(cell) -> str:
-    return STUB if cell.cell_type == "code" else "YOUR ANSWER HERE"
+    return CODE_STUB if cell.cell_type == "code" else TEXT_STUB
 
 
 def _generate_assignment(

@@ -26,6 +26,10 @@ RECEIVED = "autograde/state/received.csv"
 
 COURSE_ID = "policy_gradients"
 
+# What nbgrader leaves in the place of a solution.
+CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
+TEXT_STUB = "YOUR ANSWER HERE"
+
 
 def find_root(start: Path | str | None = None) -> Path:
     """The course root: the nearest folder at or above `start` that has `solutions/`.
@@ -183,7 +187,8 @@ def configure(c, course: Course) -> None:
         # (symlinks would be followed), while collecting works as usual.
         str(course.submitted / "*" / "*"),
     ]
-    c.ClearSolutions.code_stub = {"python": "# YOUR CODE HERE\nraise NotImplementedError()"}
+    c.ClearSolutions.code_stub = {"python": CODE_STUB}
+    c.ClearSolutions.text_stub = TEXT_STUB
     c.Autograde.exporter_class = "autograde.exporter.SubmissionExporter"
     c.Autograde.sanitize_preprocessors = [
         "nbgrader.preprocessors.ClearOutput",

@@ -102,41 +102,41 @@ def filled(lab: Lab, sources: dict[str, str]) -> dict:
     return notebook
 
 
-def _solved(m: Material, **changes: str) -> dict:
+def solved(m: Material, **changes: str) -> dict:
     answers = {name: ANSWER for name in m.lab.manual}
     return filled(m.lab, {**m.reference, **answers, **changes})
 
 
-def _good(m: Material, number: int) -> dict:
+def good(m: Material, number: int) -> dict:
     """A right solution, written another way in each exercise."""
     others = {name: files[number % len(files)] for name, files in m.ok.items() if files}
-    return _solved(m, **others)
+    return solved(m, **others)
 
 
-def _wrong(m: Material, number: int) -> dict:
+def wrong(m: Material, number: int) -> dict:
     """Right but for two exercises, which change from student to student."""
     names = [name for name in m.names if m.bad[name]]
     chosen = {names[number % len(names)], names[(3 * number + 1) % len(names)]}
-    return _solved(m, **{n: m.bad[n][(2 * number) % len(m.bad[n])] for n in chosen})
+    return solved(m, **{n: m.bad[n][(2 * number) % len(m.bad[n])] for n in chosen})
 
 
-def _unfinished(m: Material, done: int) -> dict:
+def unfinished(m: Material, done: int) -> dict:
     """Only the first few exercises are written."""
     return filled(m.lab, {name: m.reference[name] for name in m.names[:done]})
 
 
-def _with_line(m: Material, number: int, line: str) -> dict:
+def with_line(m: Material, number: int, line: str) -> dict:
     """A right solution whose exercise `number` runs `line` before anything else."""
     name = m.names[number]
     head, _, body = m.reference[name].partition('"""')
     if not body:
-        return _solved(m, **{name: f"{line}\n{m.reference[name]}"})
+        return solved(m, **{name: f"{line}\n{m.reference[name]}"})
     docstring, _, rest = body.partition('"""')
-    return _solved(m, **{name: f'{head}"""{docstring}"""\n    {line}{rest}'})
+    return solved(m, **{name: f'{head}"""{docstring}"""\n    {line}{rest}'})
 
 
-def _other_lab(m: Material) -> dict:
-    notebook = _solved(m)
+def other_lab(m: Material) -> dict:
+    notebook = solved(m)
     for cell in notebook["cells"]:
         if "nbgrader" in cell["metadata"]:
             cell["metadata"]["nbgrader"]["grade_id"] += "_of_another_lab"
@@ -144,9 +144,9 @@ def _other_lab(m: Material) -> dict:
     return notebook
 
 
-def _rearranged(m: Material) -> dict:
+def rearranged(m: Material) -> dict:
     """A right solution without its test cells, one solution cell twice, tags of the student's."""
-    notebook = _solved(m)
+    notebook = solved(m)
     tests = [cell["id"] for cell in test_cells(notebook)]
     notebook["cells"] = [cell for cell in notebook["cells"] if cell["id"] not in tests]
     first = next(
@@ -164,30 +164,30 @@ Maker = Callable[[Material], "dict | bytes | None"]
 
 # Student -> what they hand in.
 ROSTER: dict[str, Maker] = {
-    "adams": lambda m: _good(m, 0),
-    "baker": lambda m: _wrong(m, 0),
-    "chen": lambda m: _good(m, 1),
-    "diaz": lambda m: _unfinished(m, 3),
-    "evans": lambda m: _wrong(m, 1),
-    "fischer": lambda m: _with_line(m, 2, "__import__('os')._exit(0)"),
-    "garcia": lambda m: _good(m, 2),
-    "haddad": lambda m: json.dumps(_solved(m)).encode()[:-4000],
-    "ito": lambda m: _wrong(m, 2),
-    "jones": lambda m: _good(m, 3),
+    "adams": lambda m: good(m, 0),
+    "baker": lambda m: wrong(m, 0),
+    "chen": lambda m: good(m, 1),
+    "diaz": lambda m: unfinished(m, 3),
+    "evans": lambda m: wrong(m, 1),
+    "fischer": lambda m: with_line(m, 2, "__import__('os')._exit(0)"),
+    "garcia": lambda m: good(m, 2),
+    "haddad": lambda m: json.dumps(solved(m)).encode()[:-4000],
+    "ito": lambda m: wrong(m, 2),
+    "jones": lambda m: good(m, 3),
     "kim": lambda m: None,
-    "larsen": lambda m: _wrong(m, 3),
-    "moreau": lambda m: _solved(m),
-    "novak": lambda m: _unfinished(m, 5),
-    "okafor": lambda m: _wrong(m, 4),
-    "patel": lambda m: _with_line(m, 0, "while True: pass"),
-    "quinn": lambda m: _other_lab(m),
-    "rossi": lambda m: _wrong(m, 5),
-    "silva": lambda m: _solved(m),
-    "tanaka": lambda m: _wrong(m, 6),
+    "larsen": lambda m: wrong(m, 3),
+    "moreau": lambda m: solved(m),
+    "novak": lambda m: unfinished(m, 5),
+    "okafor": lambda m: wrong(m, 4),
+    "patel": lambda m: with_line(m, 0, "while True: pass"),
+    "quinn": lambda m: other_lab(m),
+    "rossi": lambda m: wrong(m, 5),
+    "silva": lambda m: solved(m),
+    "tanaka": lambda m: wrong(m, 6),
     "usman": lambda m: m.lab.skeleton,
-    "vogel": lambda m: _wrong(m, 7),
-    "weber": lambda m: _with_line(m, 3, "print('x' * 100_000_000)"),
-    "yilmaz": lambda m: _rearranged(m),
+    "vogel": lambda m: wrong(m, 7),
+    "weber": lambda m: with_line(m, 3, "print('x' * 100_000_000)"),
+    "yilmaz": lambda m: rearranged(m),
 }
 LATE = {"moreau": timedelta(hours=30)}
 RENAMED = {"silva": f"{LAB} (1).ipynb"}

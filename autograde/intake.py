@@ -105,7 +105,7 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
 def _read_submission(course: Course, student: str, lab: str, skeleton: dict):
     folder = course.submission_dir(student, lab)
     wanted = f"{lab}.ipynb"
-    if _is_link(course.submitted / student) or _is_link(folder):
+    if (course.submitted / student).is_symlink() or folder.is_symlink():
         raise Refused(f"{lab} is a link, not a folder: hand in the file itself")
     if not _is_folder(folder):
         others = [e.name for e in _entries(course.submitted / student) if e.name[:1] not in "._"]
@@ -175,10 +175,6 @@ def _entries(folder: Path) -> list[os.DirEntry]:
     except OSError:
         return []
     return sorted(found, key=lambda entry: entry.name)
-
-
-def _is_link(path: Path) -> bool:
-    return path.is_symlink()
 
 
 def _is_folder(path: Path) -> bool:
@@ -354,14 +350,12 @@ def solution_ids(skeleton: dict) -> list[str]:
     return [meta["grade_id"] for meta in metas if meta.get("solution")]
 
 
-def refuse_foreign(
-    cells: list[Cell], lab: str, skeleton: dict, course: Course | None, name: str
-) -> None:
+def refuse_foreign(cells: list[Cell], lab: str, skeleton: dict, course: Course, name: str) -> None:
     """Raise Refused when the cells are not those of `lab`, saying whose they are if known."""
     if matches(cells, skeleton):
         return
     found = {cell.grade_id for cell in cells if cell.grade_id}
-    for other in course.labs() if course is not None else []:
+    for other in course.labs():
         path = course.release_path(other)
         if other != lab and path.is_file():
             try:

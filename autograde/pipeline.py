@@ -421,7 +421,8 @@ def _as_markdown(line: str) -> str:
 
 def verdict_outputs(verdict: TestResult) -> list[dict]:
     """The judge's message and score as a test cell's outputs."""
-    message = verdict.message.rstrip("\n") + "\n"
+    heading = f"Hidden test: {verdict.score:g} of {verdict.max:g} points."
+    message = f"{heading}\n{verdict.message}".rstrip("\n") + "\n"
     if message.count("\n") > MAX_VISIBLE_LINES:
         message = "\n".join(message.splitlines()[:MAX_VISIBLE_LINES]) + "\n"
     return [

@@ -23,13 +23,13 @@ LAB = demo.LAB
 
 
 def no_kernel(material):
-    notebook = demo._solved(material)
+    notebook = demo.solved(material)
     notebook["metadata"] = {"kernelspec": {"name": "perl", "display_name": "Perl"}}
     return notebook
 
 
 def duplicated_tests(material):
-    notebook = demo._solved(material)
+    notebook = demo.solved(material)
     notebook["cells"] += [
         {**copy.deepcopy(cell), "source": "10.0", "id": f"copy-{number}"}
         for number, cell in enumerate(notebook["cells"])
@@ -39,20 +39,20 @@ def duplicated_tests(material):
 
 
 CLASS = {
-    "good": demo._solved,
-    "otherwise": lambda m: demo._good(m, 0),
+    "good": demo.solved,
+    "otherwise": lambda m: demo.good(m, 0),
     "untouched": lambda m: m.lab.skeleton,
-    "cut_off": lambda m: json.dumps(demo._solved(m)).encode()[:-5000],
-    "renamed": demo._solved,
+    "cut_off": lambda m: json.dumps(demo.solved(m)).encode()[:-5000],
+    "renamed": demo.solved,
     "missing": lambda m: b"notes",
-    "other_lab": demo._other_lab,
+    "other_lab": demo.other_lab,
     "no_kernel": no_kernel,
-    "no_tests": demo._rearranged,
+    "no_tests": demo.rearranged,
     "more_tests": duplicated_tests,
-    "exits": lambda m: demo._with_line(m, 2, "__import__('os')._exit(0)"),
-    "endless": lambda m: demo._with_line(m, 6, "while True: pass"),
-    "floods": lambda m: demo._with_line(m, 6, "print('x' * 100_000_000)"),
-    "last": demo._solved,
+    "exits": lambda m: demo.with_line(m, 2, "__import__('os')._exit(0)"),
+    "endless": lambda m: demo.with_line(m, 6, "while True: pass"),
+    "floods": lambda m: demo.with_line(m, 6, "print('x' * 100_000_000)"),
+    "last": demo.solved,
 }
 NAMES = {"renamed": f"{LAB} copy.ipynb", "missing": "notes.txt"}
 
@@ -70,7 +70,7 @@ def graded(tmp_path_factory):
         path.write_bytes(data)
     path = course.submission_dir("wrong_name", "lab5") / f"{LAB}.ipynb"
     path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(demo._solved(material)))
+    path.write_text(json.dumps(demo.solved(material)))
     result = grade.grade_class(course, LAB, jobs=2, limits={"cell_cpu_s": 5, "cell_wall_s": 120})
     return course, {row.student: row for row in result.rows}, result
 
