@@ -88,7 +88,7 @@ device = choose_device()
 # %% [markdown]
 # ## From earlier labs, given
 #
-# Read these once. You will call the first three from `ppo_update`, and you need not change any of them.
+# Read these once; nothing here needs changing. You will call `select_log_probs`, `categorical_entropy` and `value_loss` from `ppo_update`.
 
 
 # %%
@@ -1242,7 +1242,7 @@ with todo_guard():
 # | old log-probabilities from the current model | the ratio in the loss is always 1, nothing is ever clipped; KL above 1, clip fraction above 0.6, one seed of three solved |
 # | advantages not shuffled together with the rest | return below 40, although KL and clip fraction look tame |
 # | critic detached | return rises and falls again, at best to 400; value loss stays around 200 |
-# | one minibatch per epoch instead of all | learns at half the speed |
+# | one minibatch per epoch instead of all | learns at about half the speed |
 # | time limit treated as death | **solved.** But the value loss stays above 100, where it should fall below 1: whether the next step ends the episode cannot be seen in the observation |
 # | gradients not cleared | **solved**, hardly slower |
 # | entropy with the wrong sign, coefficient 0.1 | **solved**, with an entropy near 0.1 |
