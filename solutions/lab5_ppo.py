@@ -1192,8 +1192,10 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# A sizeable share, and that already after the first epoch, which is two gradient steps. Once a sample is past its bound on the favorable side, its own gradient is gone. But all samples are answered by the same network, and the gradients of the others move it further.
-# Adam's momentum does so too, and a single step can jump over the bound. Clipping limits the *incentive*, sample by sample; it does not fence in the policy.
+# A sizeable share, and that already after the first epoch, which is two gradient steps. There are two kinds, and the last printed line counts them.
+# Some have gone past their bound on the favorable side. Their own gradient is gone, but it vanished only once they were out: a single step can jump over the bound, and Adam's momentum carries on.
+# The others have gone the wrong way. All samples are answered by one network, so the gradients of some move the ratios of all; these still pull back.
+# Clipping limits the *incentive*, sample by sample; it does not fence in the policy.
 # What does limit the change: few epochs, a moderate learning rate, gradient clipping, and, if you ask for it, the early stop at `target_kl`.
 # </details>
 #
