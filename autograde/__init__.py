@@ -1,0 +1,1 @@
+"""The instructor's side: build labs, run and judge submissions, record marks."""
