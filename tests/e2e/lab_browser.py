@@ -290,7 +290,8 @@ class LabPage:
         self.wait(
             """() => !window.course.running() && (window.course.failed() ||
               window.course.notebook().widgets.findLast((cell) => cell.model.type === 'code')
-                .model.executionCount !== null)"""
+                .model.executionCount !== null)""",
+            timeout=2 * PATIENCE,
         )
         self.wait("() => window.course.ready()")
 

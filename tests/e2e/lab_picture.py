@@ -50,8 +50,8 @@ def photograph(lab: LabPage) -> bytes:
         }"""
     )
     lab.run_cell(explorer)
-    lab.cell(explorer).locator(".clip-explorer svg").wait_for()
     lab.show(explorer - 1)
+    lab.cell(explorer).locator(".clip-explorer svg").wait_for()
     lab.cell(explorer).get_by_role("slider").first.focus()
     return lab.page.screenshot()
 

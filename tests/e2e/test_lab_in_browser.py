@@ -11,7 +11,7 @@ from lab_browser import ROOT, SECOND, LabPage
 from autograde.corpus import solved_notebook, with_solution
 from autograde.course import Course
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LAB = "lab5_ppo"
 EXPLORER = "clip_explorer("
@@ -376,12 +376,12 @@ def test_wrong_sign(chromium, server, solved):
 
         cell = lab.find(starts=EXPLORER)
         lab.run_cell(cell)
+        lab.show(cell - 1)
         picture = drawing(lab, cell)
         assert picture["fact"].startswith("One thing is off in this picture. At epsilon = 0.200:")
         assert "the advantage, +2.00; yours is -2.00." in picture["fact"]
         # Upside down: for A > 0 the dot lies below the zero line (SVG counts downwards).
         assert picture["height"][0] > picture["zeroLine"] > picture["height"][1]
-        lab.show(cell - 1)
         lab.screenshot("wrong_explorer")
 
 
