@@ -114,6 +114,7 @@ def _remount_read_only(path):
 
 def build_root(layout):
     """Make the file tree described by `layout` (see launcher.layout) this process's root."""
+    os.umask(0o022)  # whatever the instructor's
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
     os.mkdir("/tmp/.old", 0o700)
@@ -349,6 +350,7 @@ def init(request, report, user_namespace):
     limits, uid = request["limits"], request["uid"]
     _default_signals()
     _silence(keep=(report,))
+    os.umask(0o022)  # whatever the instructor's
     _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -364,10 +366,10 @@ def init(request, report, user_namespace):
         os.chown(f"{SCRATCH}/{name}", owner, group)
     _mount(f"{SCRATCH}/shm", "/dev/shm", None, MS_BIND)
     _remount_read_only("/dev")
-    if request["cover_tmp"]:
-        _mount(f"{SCRATCH}/tmp", "/tmp", None, MS_BIND)
-    else:  # the libraries live below it
-        _remount_read_only("/tmp")
+    for path in request["kept_in_tmp"]:  # the libraries live below it
+        os.makedirs(SCRATCH + path, exist_ok=True)
+        _mount(path, SCRATCH + path, None, MS_BIND | MS_REC)
+    _mount(f"{SCRATCH}/tmp", "/tmp", None, MS_BIND | MS_REC)
     os.chown(JOB, owner, group)
 
     bound, tell = os.pipe()
@@ -748,7 +750,15 @@ def _share(family, table, page, seconds=0.1):
 
 
 def warm_up():
-    """Import what notebooks import; a missing library is the notebook's problem, not ours."""
+    """Import what notebooks import; a missing library is the notebook's problem, not ours.
+
+    Gives the reason if what answers the grader's requests cannot be imported, which is ours.
+    """
+    try:
+        for name in ("course_utils.checks.remote", "course_utils.checks.drivers"):
+            importlib.import_module(name)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
     for name in WARM:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
@@ -759,6 +769,7 @@ def warm_up():
                 importlib.import_module(module.name)
     gc.collect()
     gc.freeze()  # a kernel's collector then leaves the shared pages alone
+    return ""
 
 
 def serve(config):
@@ -767,14 +778,16 @@ def serve(config):
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an import prints must not end up between the answers
     started = time.monotonic()
+    reason = ""
     if config["warm"]:
         os.makedirs(os.environ["HOME"], exist_ok=True)
-        warm_up()
+        reason = warm_up()
     threads = len(os.listdir("/proc/self/task")) if LINUX else 1
     with contextlib.suppress(OSError, AttributeError):
         os.nice(-10)  # a fork bomb must not keep us from ending it; only root may
     server = Server(config)
     reply = {"ok": True, "threads": threads, "warm_s": time.monotonic() - started}
+    reply["course_utils"] = reason
     while True:
         answers.write(json.dumps(reply).encode() + b"\n")
         answers.flush()
@@ -797,6 +810,7 @@ def main():
     config = json.loads(sys.argv[1])
     if config.get("root"):
         build_root(config["root"])
+        importlib.invalidate_caches()  # nothing of the new tree was there when Python started
     serve(config)
 
 

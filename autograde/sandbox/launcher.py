@@ -27,6 +27,7 @@ from typing import Any
 
 SERVER = Path(__file__).with_name("kernel_server.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
+COURSE = "/run/course"  # inside: the folder that holds course_utils
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 WALLS = ("bwrap", "unshare", "none")
 # Above the ranges that distributions and systemd hand out, so that a student's uid is nobody's.
@@ -44,12 +45,13 @@ class SandboxError(RuntimeError):
 
 
 class SandboxUnavailable(SandboxError):
-    """This machine offers no isolation and none was asked for explicitly."""
+    """Nobody's code can be run on this machine as it is; the text says what to do about it."""
 
 
-def environment(home: str) -> dict[str, str]:
+def environment(home: str, python_path: list[str]) -> dict[str, str]:
     """All that a student's code finds in its environment."""
     return {
+        "PYTHONPATH": os.pathsep.join(python_path),
         "PATH": f"{Path(sys.prefix) / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "HOME": home,
         "USER": "student",
@@ -70,6 +72,24 @@ def environment(home: str) -> dict[str, str]:
         "NBGRADER_EXECUTION": "autograde",
         "JUPYTER_PLATFORM_DIRS": "1",
     }
+
+
+def course_package() -> Path:
+    """The folder of the course_utils that this process would import."""
+    import course_utils
+
+    return Path(course_utils.__file__).resolve().parent
+
+
+def library_folders() -> list[str]:
+    """Where this process finds packages outside its environment (user site, `.pth` files)."""
+    return [
+        folder
+        for folder in dict.fromkeys(sys.path)
+        if os.path.basename(folder) in ("site-packages", "dist-packages")
+        and os.path.isdir(folder)
+        and not any(Path(folder).is_relative_to(p) for p in ("/usr", sys.prefix, sys.base_prefix))
+    ]
 
 
 def layout(jobs: Path) -> list[tuple[str, ...]]:
@@ -93,21 +113,21 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
     for name in ("passwd", "group"):
         tree.append(("ro", str(jobs.parent / name), f"/etc/{name}"))
 
-    import course_utils
-
-    package = Path(course_utils.__file__).resolve().parent
     shown = [Path("/usr")]
     interpreter = str(Path(os.path.realpath(sys.executable)).parents[1])
-    for prefix in (sys.prefix, sys.base_prefix, interpreter, "/nix/store"):
+    for prefix in (sys.prefix, sys.base_prefix, interpreter, "/nix/store", *library_folders()):
         if os.path.isdir(prefix) and not any(Path(prefix).is_relative_to(path) for path in shown):
-            tree.append(("ro", prefix, prefix))
+            # the environment may be a link to another one, under whose name nothing is here
+            tree.append(("ro", os.path.realpath(prefix), prefix))
             shown.append(Path(prefix))
     if any(REPOSITORY.is_relative_to(path) for path in shown):
         # The instructor's half of the course lies inside what was just shown.
         for name in ("autograde", "solutions", "tests", "benchmarks", ".git"):
             if (REPOSITORY / name).is_dir():
                 tree.append(("tmpfs", str(REPOSITORY / name)))
-    tree.append(("ro", str(package), str(package)))
+    # At a place of its own, first in the path: what an editable install points to is another
+    # checkout's, or lies where it cannot be seen from inside.
+    tree.append(("ro", str(course_package()), f"{COURSE}/course_utils"))
     tree.append(("ro", str(SERVER), "/run/kernel_server.py"))
     tree += [("rw", str(jobs), "/run/jobs"), ("dir", "/job")]
     return tree
@@ -122,7 +142,7 @@ def bubblewrap_command(jobs: Path, tree: list[tuple[str, ...]]) -> list[str]:
     if threading.current_thread() is threading.main_thread():
         # The kernel means the parent *thread*; from another one the end of input has to do.
         command.append("--die-with-parent")
-    for name, value in environment("/scratch/home").items():
+    for name, value in environment("/scratch/home", [COURSE, *library_folders()]).items():
         command += ["--setenv", name, value]
     made = {"/"}
     for operation, *arguments in tree:
@@ -202,8 +222,9 @@ class Kernel:
 class KernelServer:
     """A warm server process behind `wall`, started by the constructor (about three seconds).
 
-    Raises SandboxError when it does not come up. Threads may share one; a forked process may not
-    use its parent's.
+    Raises SandboxError when it does not come up, SandboxUnavailable when it does (and is to be
+    warm) but cannot import course_utils, without which every answer would be wrong. Threads may share
+    one; a forked process may not use its parent's.
     """
 
     def __init__(self, wall: str, warm: bool = True, start_timeout: float = 300) -> None:
@@ -231,11 +252,12 @@ class KernelServer:
             "warm": warm,
         }
         tree = layout(self.jobs) if namespaces else []
-        self._cover_tmp = not any(
-            entry[-1].startswith("/tmp/") for entry in tree if entry[0] != "tmpfs"
-        )
+        # What a kernel needs of /tmp: an environment may lie there.
+        self._kept_in_tmp = [
+            entry[-1] for entry in tree if entry[0] == "ro" and entry[-1].startswith("/tmp/")
+        ]
         program = [sys.executable, "-s", "/run/kernel_server.py"]
-        env = environment("/scratch/home")
+        env = environment("/scratch/home", [COURSE, *library_folders()])
         if wall == "bwrap":
             command = bubblewrap_command(self.jobs, tree)
         elif wall == "unshare":
@@ -245,7 +267,8 @@ class KernelServer:
         else:
             command = []
             program[-1] = str(SERVER)
-            env = environment(str(self.folder / "home"))
+            path = [str(course_package().parent), *library_folders()]
+            env = environment(str(self.folder / "home"), path)
             for name in ("SYSTEMROOT", "SYSTEMDRIVE", "WINDIR", "COMSPEC", "PATHEXT"):
                 if name in os.environ:  # Windows starts no Python without them
                     env[name] = os.environ[name]
@@ -267,6 +290,12 @@ class KernelServer:
         multiprocessing.util.Finalize(None, self.close, exitpriority=10)
         try:
             self.ready = self._read(start_timeout)
+            if self.ready.get("course_utils"):
+                raise SandboxUnavailable(
+                    "course_utils cannot be imported inside the sandbox: "
+                    f"{self.ready['course_utils']}; nobody would get a point. Install the course "
+                    f"and its packages into the environment of {sys.executable} and run again."
+                )
         except SandboxError:
             self.close()
             raise
@@ -365,7 +394,7 @@ class KernelServer:
                 uid=uid,
                 limits=limits,
                 connection={k: v for k, v in theirs.items() if k != "signature_scheme"},
-                cover_tmp=self._cover_tmp,
+                kept_in_tmp=self._kept_in_tmp,
                 seed=seed,
                 check=check,
             )
