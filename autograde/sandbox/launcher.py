@@ -223,8 +223,8 @@ class KernelServer:
     """A warm server process behind `wall`, started by the constructor (about three seconds).
 
     Raises SandboxError when it does not come up, SandboxUnavailable when it does (and is to be
-    warm) but cannot import course_utils, without which every answer would be wrong. Threads may share
-    one; a forked process may not use its parent's.
+    warm) but cannot import course_utils, without which every answer would be wrong. Threads may
+    share one; a forked process may not use its parent's.
     """
 
     def __init__(self, wall: str, warm: bool = True, start_timeout: float = 300) -> None:
