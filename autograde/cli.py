@@ -197,6 +197,8 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from autograde.intake import one_line, shown
+
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -205,7 +207,7 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
         def on_row(row) -> None:
             mark = "no mark" if row.score is None else f"{row.score:g}/{row.max:g}"
             again = " (unchanged)" if row.unchanged else ""
-            line = f"{row.student}: {mark}{again}  {row.what_went_wrong}".rstrip()
+            line = one_line(f"{shown(row.student)}: {mark}{again}  {row.what_went_wrong}").rstrip()
             progress.console.print(escape(line), soft_wrap=True)
             progress.advance(task)
 

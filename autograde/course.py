@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import difflib
+import glob
 import os
 import re
 from dataclasses import dataclass, field
@@ -185,7 +186,7 @@ def configure(c, course: Course) -> None:
         # Absolute globs: nbgrader's converters match them against full paths, its exchange only
         # against base names. So nothing beside the notebook is ever copied out of a submission
         # (symlinks would be followed), while collecting works as usual.
-        str(course.submitted / "*" / "*"),
+        os.path.join(glob.escape(str(course.submitted)), "*", "*"),
     ]
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB

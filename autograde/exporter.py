@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import os
+import time
 from pathlib import Path
 
 import nbformat
 from nbconvert.exporters import HTMLExporter, NotebookExporter
+from nbconvert.filters import Highlight2HTML
 from traitlets import Bool
 
 from autograde.course import Course
@@ -16,6 +19,8 @@ from autograde.pipeline import Lab, load_lab
 
 # Where the notebook that nbgrader keeps says what intake and graft found.
 REMARKS = "submission"
+# Of a feedback page's colors: characters of a cell, and seconds for the page.
+MAX_COLORED, MAX_SECONDS = 20_000, 3.0
 
 
 class SubmissionExporter(NotebookExporter):
@@ -69,3 +74,28 @@ class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without any script or markup of the student's own."""
 
     sanitize_html = Bool(True, help="Sanitize the HTML in Markdown and outputs.").tag(config=True)
+
+    def from_notebook_node(self, nb, resources=None, **kwargs):
+        self.filters = {**self.filters, "highlight_code": bounded_highlighter(self)}
+        return super().from_notebook_node(nb, resources, **kwargs)
+
+
+def bounded_highlighter(parent):
+    """A filter for one notebook's code: in color as long as that takes no time, then plain.
+
+    Python's lexer, not that of IPython's magics, which takes minutes for a cell of asterisks.
+    """
+    color = Highlight2HTML(pygments_lexer="python3", parent=parent)
+    spent = 0.0
+
+    def highlight(source, language=None, metadata=None):
+        nonlocal spent
+        if len(source) > MAX_COLORED or spent > MAX_SECONDS:
+            return f'<div class="highlight"><pre>{html.escape(source)}</pre></div>\n'
+        started = time.process_time()
+        try:
+            return color(source, language="python3", metadata=metadata)
+        finally:
+            spent += time.process_time() - started
+
+    return highlight

@@ -35,7 +35,7 @@ from autograde import build, pipeline
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
-from autograde.intake import Submission, students, take_in
+from autograde.intake import Submission, name_problem, students, take_in
 from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
@@ -76,7 +76,9 @@ def grade_class(
         raise CourseError(problem, status=1)
     judge = judge or pipeline.default_judge()
     pipeline.check_judge(lab, judge)
-    names = _chosen(course, lab_name, only)
+    chosen = _chosen(course, lab_name, only)
+    unusable = {name: problem for name in chosen if (problem := name_problem(name))}
+    names = [name for name in chosen if name not in unusable]
     if execute is None:
         execute, sandbox = pipeline.default_execute(), _wall(sandbox)
     state = RunState(course, lab_name)
@@ -85,10 +87,13 @@ def grade_class(
         run = _Run(course, lab, state, judge, sandbox, limits, feedback, force)
         run.execute = execute
         run.on_row = on_row
-        on_start(len(names))
+        on_start(len(chosen))
         rows = run.grade(names, jobs or os.cpu_count() or 1, make_executor or process_pool)
         if not any(row.status == "error" for row in rows):
             state.finish()
+        # Afterwards: a name must not keep the run, and with it the tests' inputs, from changing.
+        for name, problem in unusable.items():
+            run._add(Row(name, "error", reason=f"the folder's name {problem}: rename it"))
     return ClassResult(
         lab=lab_name,
         exercises={test.name: test.points for test in lab.tests},

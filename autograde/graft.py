@@ -19,13 +19,14 @@ from __future__ import annotations
 
 import ast
 import copy
+import functools
 import io
 import re
 import tokenize
 import warnings
 from collections.abc import Iterable, Sequence
 
-from autograde.intake import MAX_CELL_CHARACTERS, Cell
+from autograde.intake import MAX_CELL_CHARACTERS, MAX_CELLS, Cell
 
 # What Python's parser and printer raise on hostile text (deep nesting, huge numbers, NUL).
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
@@ -193,13 +194,14 @@ class _Graft:
 # --- reading code ------------------------------------------------------------------------------
 
 
-def defined_names(source: str) -> set[str]:
+@functools.lru_cache(maxsize=2 * MAX_CELLS)
+def defined_names(source: str) -> frozenset[str]:
     """Names bound by the top-level statements of a code cell; empty if it does not parse."""
     tree = _parse(source)
     try:
-        return set() if tree is None else {n for s in tree.body for n in _bound(s)}
+        return frozenset(() if tree is None else (n for s in tree.body for n in _bound(s)))
     except UNREADABLE:
-        return set()
+        return frozenset()
 
 
 def added_statements(given: str, theirs: str, assignments: bool = True) -> str:

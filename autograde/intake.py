@@ -17,8 +17,10 @@ from autograde.course import Course
 MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_CELLS = 5_000
 MAX_CELL_CHARACTERS = 200_000
+MAX_CHARACTERS = 1_000_000
 MAX_FOLDER_ENTRIES = 1_000
 MAX_NAME_SHOWN = 60
+MAX_NAME_BYTES = 128  # of a student's id: the gradebook's column
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def students(course: Course, lab: str) -> list[str]:
     """
     known = set(course.labs())
     found = []
-    for entry in _entries(course.submitted):
+    for entry in _entries(course.submitted, limit=None):
         if entry.name.startswith(".") or not _is_folder(course.submitted / entry.name):
             continue
         inside = {
@@ -163,14 +165,14 @@ def _files_below(folder: Path, depth: int = 2) -> list[Path]:
     return found
 
 
-def _entries(folder: Path) -> list[os.DirEntry]:
-    """At most MAX_FOLDER_ENTRIES entries of a folder, by name; none if it cannot be read."""
+def _entries(folder: Path, limit: int | None = MAX_FOLDER_ENTRIES) -> list[os.DirEntry]:
+    """At most `limit` entries of a folder, by name; none if it cannot be read."""
     found: list[os.DirEntry] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 found.append(entry)
-                if len(found) >= MAX_FOLDER_ENTRIES:
+                if len(found) == limit:
                     break
     except OSError:
         return []
@@ -248,6 +250,12 @@ def parse(data: bytes, name: str) -> list[Cell]:
     cells = [cell for cell in map(_cell, raw_cells) if cell is not None]
     if not cells:
         raise Refused(f"{name} has no readable cells: save it in JupyterLab and hand it in again")
+    size = sum(len(cell.source) for cell in cells if len(cell.source) <= MAX_CELL_CHARACTERS)
+    if size > MAX_CHARACTERS:
+        raise Refused(
+            f"{name} has {size:,} characters in its cells, more than {MAX_CHARACTERS:,}: "
+            "remove what does not belong to the lab"
+        )
     return cells
 
 
@@ -315,6 +323,23 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8").replace("\r\n", "\n")
 
 
+TERMINAL = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+CONTROL = dict.fromkeys([*range(9), 11, 12, *range(14, 32), *range(127, 160)], None)
+
+
+def plain_text(text: str) -> str:
+    """What a program printed, as it reads in the end: no escape sequence or control character.
+
+    A carriage return goes back to the start of the line, as progress bars want it. Linear in the
+    text's length (nbconvert's own reading of colors is not: a megabyte of them takes 20 seconds).
+    """
+    text = TERMINAL.sub("", clean(text)) if "\x1b" in text else clean(text)
+    if "\r" in text:
+        lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+        text = "\n".join(lines)
+    return text.translate(CONTROL)
+
+
 # --- whose notebook is it ----------------------------------------------------------------------
 
 
@@ -367,7 +392,29 @@ def refuse_foreign(cells: list[Cell], lab: str, skeleton: dict, course: Course, 
     raise Refused(f"{name} is not the notebook of {lab} (none of its cells): hand in that one")
 
 
+def one_line(text: str) -> str:
+    """Text that does nothing to a terminal: every control character becomes a question mark."""
+    return "".join(c if c.isprintable() else "?" for c in clean(text))
+
+
+def name_problem(student: str) -> str | None:
+    """Why a folder's name in submitted/ cannot be a student's id, or None.
+
+    nbgrader strips blanks from an id and reads it as a pattern of file names: `ann ` would be
+    graded as `ann`, and `*` as everyone.
+    """
+    if not student.isprintable():
+        return "has characters that cannot be printed"
+    if student != student.strip():
+        return "begins or ends with a blank"
+    if any(c in student for c in "*?[]{}\\"):
+        return "has one of the characters * ? [ ] { } \\"
+    if len(student.encode()) > MAX_NAME_BYTES:
+        return f"is longer than {MAX_NAME_BYTES} bytes"
+    return None
+
+
 def shown(name: object) -> str:
     """A file name as it may stand in a message: one line, no control characters, not too long."""
-    text = "".join(c if c.isprintable() else "?" for c in clean(os.fspath(name)))
+    text = one_line(os.fspath(name))
     return text if len(text) <= MAX_NAME_SHOWN else text[: MAX_NAME_SHOWN - 3] + "..."

@@ -19,7 +19,7 @@ from autograde.build import BEGIN_HIDDEN
 from autograde.course import Course
 from autograde.errors import CourseError
 from autograde.graft import SKIP_TAG, graft, test_cells
-from autograde.intake import Submission, clean, parse
+from autograde.intake import Submission, parse, plain_text
 
 # Limits of stage 3; see autograde.execution.
 LIMITS = {
@@ -34,6 +34,8 @@ LIMITS = {
 CHECK_MIME = "application/vnd.course-utils.check+json"
 KEPT_IMAGES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
+MISTAKE_ID = re.compile(r"[a-z0-9_]{1,60}")
+MAX_MESSAGE = 20_000
 MAX_VISIBLE_LINES = 200
 MAX_OUTPUTS = 200
 
@@ -340,7 +342,7 @@ def judge_result(lab: Lab, result: dict, seed: int, judge) -> dict[str, TestResu
         results[test.name] = TestResult(
             score=score,
             max=test.points,
-            message=clean(str(verdict.message)),
+            message=_bounded(plain_text(str(verdict.message))),
             mistake=verdict.mistake,
             passed=bool(verdict.passed),
             aspects=list(verdict.aspects),
@@ -348,6 +350,10 @@ def judge_result(lab: Lab, result: dict, seed: int, judge) -> dict[str, TestResu
             visible_mistake=visible_mistake,
         )
     return results
+
+
+def _bounded(message: str) -> str:
+    return message if len(message) <= MAX_MESSAGE else message[:MAX_MESSAGE] + "\n[...]"
 
 
 def checked_score(score: object, points: float, exercise: str) -> float:
@@ -371,7 +377,8 @@ def reported_check(outputs: list) -> tuple[bool | None, str | None]:
                 report = None
         if isinstance(report, dict) and isinstance(report.get("passed"), bool):
             mistake = report.get("mistake")
-            return report["passed"], mistake if isinstance(mistake, str) else None
+            known = isinstance(mistake, str) and MISTAKE_ID.fullmatch(mistake)
+            return report["passed"], mistake if known else None
     return None, None
 
 
@@ -406,6 +413,8 @@ def place_outputs(
             cell["outputs"] = [*_harmless(outputs), *verdict_outputs(verdict)]
         else:
             cell["outputs"] = outputs
+    # The lexer of IPython's magics takes minutes for a cell of asterisks.
+    notebook["metadata"]["language_info"] = {"name": "python", "pygments_lexer": "python3"}
     remarks = [f"- {note}" for note in notes]
     if remarks:
         text = "**About this submission**\n\n" + "\n".join(map(_as_markdown, remarks))
@@ -468,13 +477,13 @@ def safe_outputs(outputs: object) -> list[dict]:
             kept.append({"output_type": "stream", "name": name, "text": _joined(output, "text")})
         elif kind == "error":
             lines = output.get("traceback")
-            lines = lines if isinstance(lines, list) else []
+            lines = [x for x in lines if isinstance(x, str)] if isinstance(lines, list) else []
             kept.append(
                 {
                     "output_type": "error",
                     "ename": _joined(output, "ename")[:200],
                     "evalue": _joined(output, "evalue")[:5_000],
-                    "traceback": [clean(line) for line in lines if isinstance(line, str)][:500],
+                    "traceback": [plain_text(line) for line in lines[:500]],
                 }
             )
         elif kind in ("display_data", "execute_result"):
@@ -504,4 +513,4 @@ def _joined(mapping: dict, key: str) -> str:
     value = mapping.get(key, "")
     if isinstance(value, list):
         value = "".join(part for part in value if isinstance(part, str))
-    return clean(value) if isinstance(value, str) else ""
+    return plain_text(value) if isinstance(value, str) else ""

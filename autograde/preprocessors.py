@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import html
 import re
+import time
 from pathlib import Path
 
 import bleach
@@ -93,6 +95,10 @@ class StripHiddenTests(NbGraderPreprocessor):
         return cell, resources
 
 
+# Of Markdown that is rendered: characters of a cell, and seconds for a notebook.
+MAX_MARKDOWN, MAX_SECONDS = 10_000, 3.0
+
+
 class SafeHTML(NbGraderPreprocessor):
     """Leaves nothing in a notebook that becomes script in a page made from it.
 
@@ -101,11 +107,19 @@ class SafeHTML(NbGraderPreprocessor):
     rendered and cleaned (its renderer passes the result through), outputs are text and bitmaps.
     """
 
+    def preprocess(self, nb, resources):
+        self._spent = 0.0
+        return super().preprocess(nb, resources)
+
     def preprocess_cell(self, cell, resources, index):
         if cell.cell_type == "code":
             cell.outputs = [nbformat.from_dict(o) for o in pipeline.safe_outputs(cell.outputs)]
         elif cell.cell_type == "markdown":
-            cell.source = safe_markdown(cell.source)
+            started = time.process_time()
+            # Some Markdown takes time in proportion to the square of its length.
+            short = len(cell.source) <= MAX_MARKDOWN and self._spent < MAX_SECONDS
+            cell.source = safe_markdown(cell.source) if short else as_it_is(cell.source)
+            self._spent += time.process_time() - started
             cell.pop("attachments", None)
         else:
             cell.source = ""
@@ -139,14 +153,24 @@ def safe_markdown(source: str) -> str:
     renderer finds no end of it and leaves it alone.
     """
     renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
-    html = bleach.clean(
+    rendered = bleach.clean(
         MarkdownWithMath(renderer=renderer).render(source),
         tags=TAGS,
         attributes=_allowed,
         protocols={"http", "https", "data"},
         strip=True,
     )
-    return "<div>" + html.strip().replace("\r", "").replace("\n", "&#10;") + "</div>"
+    return _block("div", rendered.strip())
+
+
+def as_it_is(source: str) -> str:
+    """Markdown that shows `source` as plain text."""
+    return _block("pre", html.escape(source))
+
+
+def _block(tag: str, inside: str) -> str:
+    text = inside.replace("\r", "").replace("\n", "&#10;")
+    return f"<{tag}>{text}</{tag}>"
 
 
 def _plain(nb) -> dict:

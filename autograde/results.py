@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from autograde.intake import one_line, shown
+
 
 @dataclass
 class Row:
@@ -112,7 +114,7 @@ class ClassResult:
         table.add_column(f"total\n/{self.max:g}", justify="right", no_wrap=True)
         table.add_column("what went wrong", ratio=1)
         for row in self.rows:
-            cells = [row.student]
+            cells = [shown(row.student)]
             for name in self.exercises:
                 score = row.exercises.get(name, {}).get("score")
                 cells.append("" if score is None else f"{score:.3g}")
@@ -123,7 +125,7 @@ class ClassResult:
             cells.append("no mark" if row.score is None else f"{row.score:.4g}")
             late = f"late by {_duration(row.late_seconds)}; " if row.late_seconds else ""
             # Text, not markup: a file name in brackets is no style.
-            table.add_row(*map(Text, [*cells, (late + row.what_went_wrong).rstrip("; ")]))
+            table.add_row(*map(Text, [*cells, (late + one_line(row.what_went_wrong)).rstrip("; ")]))
         return table
 
     def legend(self) -> str:

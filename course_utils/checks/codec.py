@@ -17,6 +17,8 @@ import torch
 MAX_ELEMENTS = 200_000
 """Larger arrays are described by dtype and shape only, so that an answer stays small."""
 
+MAX_DIMENSIONS = 32
+
 _DTYPES = {
     "float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "bool",
 }  # fmt: skip
@@ -60,7 +62,10 @@ def array_from_plain(plain: dict[str, Any]) -> np.ndarray:
         data = plain.get("data")
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not an array: {error}") from None
-    if dtype not in _DTYPES or data is None or any(n < 0 for n in shape):
+    # A shape of ten thousand huge numbers would take minutes to multiply.
+    if len(shape) > MAX_DIMENSIONS or any(not 0 <= n <= MAX_ELEMENTS for n in shape):
+        raise ValueError("not the shape of an array")
+    if dtype not in _DTYPES or data is None:
         raise ValueError("not an array of numbers")
     if len(data) > MAX_ELEMENTS or math.prod(shape) != len(data):
         raise ValueError("array data does not fit its shape")
