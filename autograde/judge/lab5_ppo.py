@@ -14,6 +14,7 @@ import torch
 
 from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
 from course_utils.checks.codec import array_from_plain, array_to_plain, encode_arguments
+from course_utils.checks.drivers import MAX_GRADIENTS, count_passes, minibatch_facts
 
 Array = np.ndarray
 
@@ -421,6 +422,24 @@ def minibatch_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     return cases
 
 
+def complete_minibatches(case: dict, entry: dict) -> None:
+    """Work out from the indices themselves what the driver said of them."""
+    if entry["status"] != "ok":
+        return
+    draws, facts = entry["facts"].get("draws"), entry["facts"]
+    if draws is None:  # the driver leaves them out where there are far too many
+        case["expect"]["draws"] = _equal(
+            "the indices", "every index once", "Each index belongs to exactly one minibatch.",
+            "repeated_indices", "far more indices",
+        )  # fmt: skip
+        return
+    first, second, repeated, other = draws
+    for indices in (*first, *second, *repeated, *other):
+        if not isinstance(indices, list) or not all(isinstance(i, int) for i in indices):
+            raise ValueError("minibatches that are no lists of indices")
+    facts |= minibatch_facts(case["args"]["batch_size"], first, second, repeated, other)
+
+
 # --- linear_schedule -----------------------------------------------------------------------------
 
 
@@ -744,7 +763,20 @@ def complete_update(case: dict, entry: dict) -> None:
     rollout, policy, value, config = _decoded(case)
     rows, steps = entry["facts"].get("rows"), entry["facts"].get("gradients")
     part, size = config["minibatch_size"], len(rollout["obs"])
-    if not isinstance(rows, list) or not isinstance(steps, list) or not 0 < len(steps) == len(rows):
+    if not isinstance(rows, list) or not isinstance(steps, list):
+        raise ValueError("an update without its steps")
+    if len(steps) != min(len(rows), MAX_GRADIENTS):
+        raise ValueError("an update that leaves out some of its gradients")
+    # Our own count, not the driver's: it ran beside the student's code.
+    entry["facts"] |= {
+        "steps": len(rows),
+        "rows_per_step": [len(r) for r in rows],
+        "passes": count_passes(rows, size),
+    }
+    if not 0 < len(steps) == len(rows):
+        return
+    if all(len(r) == size > part for r in rows):
+        _expect_no_whole_batches(case, entry)
         return
     got, wanted, whole, statistics = [], [[], []], [], []
     try:
@@ -791,6 +823,27 @@ def complete_update(case: dict, entry: dict) -> None:
         )  # fmt: skip
 
 
+def _expect_no_whole_batches(case: dict, entry: dict) -> None:
+    """Tell a loss over the whole batch from a forward pass over it with a minibatch picked out."""
+    rollout, _, _, config = _decoded(case)
+    whole = True
+    for step in entry["facts"]["gradients"]:
+        policy = array_from_plain(step["policy_before"]).astype(np.float64)
+        value = array_from_plain(step["value_before"]).astype(np.float64)
+        got = [_flat_gradient(step["policy"], policy), _flat_gradient(step["value"], value)]
+        same = False
+        for ddof in (1, 0):
+            g = ppo_gradients(policy, value, rollout, config, ddof)
+            wanted = (g[0].reshape(-1), g[1])
+            same |= all(map(lambda a, b: np.allclose(a, b, rtol=1e-2, atol=1e-4), got, wanted))
+        whole = whole and same
+    entry["facts"]["loss_over"] = "the whole batch" if whole else "a minibatch"
+    case["expect"]["loss_over"] = _equal(
+        "a minibatch", "a loss over one minibatch at each step",
+        "Is every tensor of the batch indexed?", "wrong_minibatches", "over {}",
+    )  # fmt: skip
+
+
 def _flat_gradient(plain: dict | None, like: Array) -> Array:
     if plain is None:
         return np.zeros(like.size)
@@ -813,7 +866,9 @@ EXERCISES = {
         kl_cases, {"value": 0.7, "corners": 0.1, "purity": 0.1, "gradient": 0.05, "cost": 0.05}
     ),
     "minibatch_indices": Exercise(
-        minibatch_cases, {"value": 0.5, "randomness": 0.3, "corners": 0.15, "cost": 0.05}
+        minibatch_cases,
+        {"value": 0.5, "randomness": 0.3, "corners": 0.15, "cost": 0.05},
+        complete_minibatches,
     ),
     "linear_schedule": Exercise(schedule_cases, {"value": 0.85, "corners": 0.15}),
     "ppo_update": Exercise(
