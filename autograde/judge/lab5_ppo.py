@@ -76,9 +76,14 @@ def ratio_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for r = pi_new(a|s) / pi_old(a|s), equation 6 ff."""
     cases = [
         _ratio_case("a batch", *_log_probs(rng, 11)),
+        _ratio_case("another batch of that size", *_log_probs(rng, 11)),
         _ratio_case("another size", *_log_probs(rng, 7, 0.8)),
         _ratio_case("a batch of one", *_log_probs(rng, 1), aspect="corners"),
     ]
+    _, old = _log_probs(rng, 5)
+    cases.append(_ratio_case("nothing changed yet", old, old, aspect="corners"))
+    far = _f32(old + np.array([-4.5, -3.0, 0.1, 2.5, 3.5]))
+    cases.append(_ratio_case("ratios far from 1", far, old, aspect="corners"))
     old = _f32(-rng.uniform(110.0, 150.0, 5))
     cases.append(
         _ratio_case(
@@ -88,7 +93,7 @@ def ratio_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )  # fmt: skip
     if not visible:
         new, old = _log_probs(rng, 5000)
-        cases.append(_ratio_case("a large batch", new, old, aspect="cost", cpu_seconds=4.0))
+        cases.append(_ratio_case("a large batch", new, old, aspect="cost", cpu_seconds=2.0))
     return cases
 
 
@@ -149,7 +154,7 @@ def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     for name, factor, sign in (
         ("A > 0 and the ratio far above the band", 2.5, 1.0),
         ("A > 0 and the ratio far below the band", 0.4, 1.0),
-        ("A < 0 and the ratio far above the band", 2.5, -1.0),
+        ("A < 0 and the ratio far above the band", 6.0, -1.0),
         ("A < 0 and the ratio far below the band", 0.4, -1.0),
     ):
         old = _f32(-rng.uniform(0.9, 2.0, 1))
@@ -164,6 +169,18 @@ def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             about="log-probabilities near -120, whose exp is 0 in float32",
         )
     )  # fmt: skip
+    new, old = _log_probs(rng, 5)
+    cases.append(
+        _surrogate_case("nothing changed yet", old, old, _advantages(rng, 5), 0.2, aspect="corners")
+    )
+    cases.append(
+        _surrogate_case(
+            "an epsilon above 1", new, old, _advantages(rng, 5), 1e6, aspect="corners",
+            about="clip_epsilon so large that nothing is ever clipped",
+        )
+    )  # fmt: skip
+    new, old = _away_from_bounds(rng, 11, 0.15)
+    cases.append(_surrogate_case("another batch", new, old, _advantages(rng, 11), 0.15))
     new, old = _away_from_bounds(rng, 5, 0.2)
     advantages = _advantages(rng, 5)
     advantages[2] = 0.0
@@ -175,7 +192,7 @@ def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         cases.append(
             _surrogate_case(
                 "a large batch", new, old, _advantages(rng, 5000), 0.2,
-                aspect="cost", cpu_seconds=4.0,
+                aspect="cost", cpu_seconds=2.0,
             )
         )  # fmt: skip
     return cases
@@ -204,7 +221,7 @@ def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     cases.append(
         _has_gradient_case("a batch", _f32(np.exp(new - old)), _advantages(rng, 11), epsilon)
     )
-    zeros = _f32([0.0, 0.0, 0.0, 1.5, -0.7])
+    zeros = _f32([0.0, 0.0, 0.0, 1.5e-3, -0.7e-3])
     ratio = _f32([0.5, 1.01, 1.6, 0.6, 1.7])
     cases.append(
         _has_gradient_case("some advantages are zero", ratio, zeros, 0.25, aspect="corners")
@@ -221,7 +238,7 @@ def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         cases.append(
             _has_gradient_case(
                 "a large batch", _f32(np.exp(new - old)), _advantages(rng, 5000), 0.2,
-                aspect="cost", cpu_seconds=4.0,
+                aspect="cost", cpu_seconds=2.0,
             )
         )  # fmt: skip
     return cases
@@ -234,7 +251,7 @@ def _kl_case(name: str, new: Array, old: Array, **kw: Any) -> dict:
     log_ratio = new - old
     value = float(np.mean(np.expm1(log_ratio) - log_ratio))
     args = {"new_log_probs": tensor(new), "old_log_probs": tensor(old)}
-    case = call_case(name, args, value, number=True, tolerance={"rtol": 2e-3, "atol": 2e-6}, **kw)
+    case = call_case(name, args, value, number=True, tolerance={"rtol": 3e-4, "atol": 2e-6}, **kw)
     # A caller has new log-probabilities with a graph; a float that comes back holds none.
     case["wrt"] = ["new_log_probs"]
     case["expect"]["grad:new_log_probs"] = {"is": "constant"}
@@ -260,7 +277,7 @@ def kl_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )  # fmt: skip
     if not visible:
         cases.append(
-            _kl_case("a large batch", *_log_probs(rng, 5000), aspect="cost", cpu_seconds=4.0)
+            _kl_case("a large batch", *_log_probs(rng, 5000), aspect="cost", cpu_seconds=2.0)
         )
     return cases
 
@@ -307,6 +324,7 @@ def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         (("a batch", 11), ("another size", 7)), _narrow_and_wide(rng), strict=True
     ):
         cases.append(_value_case(name, *_draw_values(rng, size, epsilon), epsilon))
+    cases.append(_value_case("another batch", *_draw_values(rng, 11, 0.15), 0.15))
     e = 0.25
     old = _f32([1.0, 1.0, 1.0, 1.0, 1.0])
     values = _f32([1.125, 2.0, 2.0, 0.0, 0.0])
@@ -319,7 +337,7 @@ def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     if not visible:
         drawn = _draw_values(rng, 500, 0.2)
         big = [np.tile(x, 10) for x in drawn]
-        cases.append(_value_case("a large batch", *big, 0.2, aspect="cost", cpu_seconds=4.0))
+        cases.append(_value_case("a large batch", *big, 0.2, aspect="cost", cpu_seconds=2.0))
     return cases
 
 
@@ -341,7 +359,8 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
         ),
         "items": _equal(
             ["tensor of int64, 1-d"], "tensors of int64, each of shape [M]",
-            "Yield the indices themselves, as a one-dimensional tensor.", "wrong_items",
+            "Hand out one tensor of indices per minibatch. (A `return` inside a loop ends the "
+            "function at once; `yield` does not.)", "wrong_items",
         ),
         "out_of_range": _equal(0, f"indices from 0 to {size - 1}", "", "out_of_range"),
         "repeated": _equal(
@@ -378,6 +397,18 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
                 "Draw from the generator that is passed in.", "ignores_seed", "the same ones",
             ),
         }  # fmt: skip
+        if size > 1000:
+            hint = "Every order must be equally likely; a rotation or a few swaps is no shuffle."
+            expect["mean_move"] = {
+                "is": "between", "low": 0.28, "high": 0.39, "hint": hint,
+                "say": "samples that move a third of the batch on average",
+                "mistake": "barely_shuffled",
+            }  # fmt: skip
+            expect["neighbors_kept"] = {
+                "is": "between", "low": 0.0, "high": 0.02, "hint": hint,
+                "say": "next to no neighbors in time that stay neighbors",
+                "mistake": "barely_shuffled",
+            }  # fmt: skip
         if 2 * part <= size:
             expect["neighbors_stay_together"] = _equal(
                 False, "samples from all over the batch in a minibatch",
@@ -448,7 +479,7 @@ def _schedule_case(update: int, n_updates: int, initial: float, aspect: str = "v
     value = (n_updates - update) * initial / n_updates
     args = {"update": update, "n_updates": n_updates, "initial": initial}
     name = f"update {update} of {n_updates}, initial {initial:g}"
-    room = {"rtol": 1e-6, "atol": 1e-9 * abs(initial) + 1e-12}
+    room = {"rtol": 2e-5, "atol": 1e-6 * abs(initial)}  # float32 inside is good enough
     return call_case(name, args, value, number=True, tolerance=room, aspect=aspect)
 
 
@@ -631,7 +662,9 @@ def _expect_whole_batch(case: dict) -> dict:
     for fact, options in choices.items():
         expect[fact] = options[0] if len(options) == 1 else {"is": "any", "of": options}
         if fact.startswith("statistic "):
-            case["aspects"][fact] = "statistics"
+            # Later statistics follow from earlier steps: a fault that has cost its points already
+            # is not charged again.
+            case["aspects"][fact] = "clipping" if case["aspect"] == "clipping" else "statistics"
     return case
 
 
@@ -656,6 +689,18 @@ def _expect_passes(case: dict, size: int) -> dict:
             "mistake": "samples_left_out",
         },
     }  # fmt: skip
+    if config["epochs"] > 1:
+        case["expect"]["same_order_each_epoch"] = {
+            "is": "any",
+            "of": [
+                _equal(
+                    False, "a fresh order in each epoch",
+                    "Ask for new minibatches inside the loop over epochs.",
+                    "same_order_each_epoch", "the same minibatches again",
+                ),
+                _equal(None, "whole batches"),
+            ],
+        }  # fmt: skip
     # Not expected, because it depends on the order, but it tells two mistakes apart.
     case["compare"] = ["step 1, policy gradient"]
     if case["args"]["repeat"]:
@@ -736,7 +781,7 @@ def update_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         "say": "no further epoch after the stop",
         "hint": "Does the stop leave both loops?", "mistake": "stop_leaves_inner_loop_only",
     }  # fmt: skip
-    cases.append(stop)
+    cases += [stop, _early_stop_statistics(rng)]
     if not visible:
         replayed = _expect_passes(
             _update_case(
@@ -750,6 +795,47 @@ def update_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         )  # fmt: skip
         cases += [replayed, even]
     return cases
+
+
+def _early_stop_statistics(rng: np.random.Generator) -> dict:
+    """One case whose target_kl lies between the KL at the first and at the second minibatch.
+
+    Both minibatches are the whole batch, so nothing depends on the order. A stop may come before
+    or after the second step, and may count the second minibatch or not.
+    """
+    while True:
+        case = _update_case(
+            "statistics of a stopped update", rng, "statistics",
+            "eight epochs on the whole batch; target_kl is passed in the second",
+            epochs=8, learning_rate=1.0, target_kl=0.5,
+        )  # fmt: skip
+        rollout, policy, value, config = _decoded(case)
+        g_policy, g_value, first = ppo_gradients(policy, value, rollout, config)
+        moved = policy - 1.0 * g_policy, value - 1.0 * g_value
+        _, _, second = ppo_gradients(*moved, rollout, config)
+        if second["approx_kl"] > 1.5 * first["approx_kl"]:
+            break
+    # Halfway: the first minibatch is below it, the second above.
+    target = 0.5 * (first["approx_kl"] + second["approx_kl"])
+    case["args"]["config"]["dict"]["target_kl"] = float(target)
+    case["about"] = case["about"].replace("target_kl = 0.5", f"target_kl = {target:.3g}")
+    case["expect"]["steps"] = {
+        "is": "between", "low": 1, "high": 2,
+        "say": "a stop at the second step, before or after it",
+        "hint": "Compare the approximate KL of the minibatch at hand with target_kl.",
+        "mistake": "no_early_stop",
+    }  # fmt: skip
+    case["aspects"]["steps"] = "early_stop"
+    for name in first:
+        options = (first[name], 0.5 * (first[name] + second[name]))
+        case["expect"][f"statistic {name}"] = {
+            "is": "any",
+            "of": [
+                {"is": "number", "value": str(float(v)), "rtol": 2e-3, "atol": 1e-5}
+                for v in options
+            ],
+        }
+    return case
 
 
 def complete_update(case: dict, entry: dict) -> None:

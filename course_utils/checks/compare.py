@@ -91,13 +91,26 @@ def _not_ok(entry: dict, case: dict, aspect: str) -> Difference:
 def explain_error(kind: str, text: str) -> tuple[str, str]:
     """Return a sentence of help for an exception and the id of the mistake behind it."""
     low = text.lower()
-    if kind == "NotImplementedError":
+    if kind == "NotImplementedError" and not text:
         return "It is not written yet.", "not_written"
     if kind in ("NameError", "UnboundLocalError"):
         return (
-            "It uses a name that is neither one of its arguments nor defined in it. "
-            "A function must work from its arguments alone.",
+            "Is an import missing or a name misspelled? A function must work from its arguments "
+            "alone.",
             "undefined_name",
+        )
+    if "not implemented for" in low:
+        # PyTorch says so when & or | meet numbers, as in a > 0 & b < c.
+        return (
+            "PyTorch cannot do this with numbers of this type. If there is a & or | in that line, "
+            "each comparison needs its own parentheses: (a > 0) & (b < c).",
+            "operator_order",
+        )
+    if "boolean value of tensor" in low or "truth value of an array" in low:
+        return (
+            "`if`, `and`, `or`, `not` and Python's own min and max want one truth value; for "
+            "tensors use &, |, ~ and PyTorch's functions.",
+            "truth_of_a_tensor",
         )
     if "in-place" in low or "inplace" in low or "is a view" in low:
         return "It changes one of its inputs in place; work on a new tensor.", "modifies_input"
@@ -145,7 +158,12 @@ def _mismatch(got: Any, expected: dict) -> tuple[str, str, str, str, str | None]
 
 
 def _kind_problem(got: Any, wanted: str) -> tuple[str, str, str, str, str | None]:
-    kind = got.get("kind", "nothing") if isinstance(got, dict) else "nothing"
+    kind = got.get("kind") if isinstance(got, dict) else None
+    if not isinstance(kind, str):
+        return (
+            "missing", wanted, "no entry of that name",
+            "Compare the names of the entries with the docstring.", "missing_entry",
+        )  # fmt: skip
     if kind == "None":
         return (
             "none", wanted, "None",
@@ -181,19 +199,17 @@ def _tensor_mismatch(got: Any, expected: dict) -> tuple[str, str, str, str, str 
 
 
 def _shape_hint(got: list[int], expected: list[int]) -> tuple[str, str]:
-    if not expected and got:
+    if not expected and got and set(got) != {1}:
         return "One number is due for the whole batch: is a mean missing?", "no_reduction"
-    if got and not expected:
-        return "", "wrong_shape"
     if len(got) == 2 and len(expected) == 1 and got[0] == got[1] == expected[0] != 1:
         return (
             "A column [B, 1] met a row [B], and PyTorch spread both to [B, B].",
             "broadcast_to_square",
         )
-    if got == [*expected, 1] or got == [1, *expected]:
+    if got in ([*expected, 1], [1, *expected]):
         return "There is one dimension of size 1 too many.", "extra_dimension"
     if not got:
-        return "One number per entry is due: is there a mean or sum too many?", "reduced_too_far"
+        return "One number per entry is due: is a mean, sum or squeeze too many?", "reduced_too_far"
     return "", "wrong_shape"
 
 
@@ -223,7 +239,7 @@ def _whole(x: np.ndarray) -> str:
 
 
 def _text(x: Any) -> str:
-    return str(x) if isinstance(x, (bool, np.bool_)) else f"{float(x):.5g}"
+    return str(x) if isinstance(x, (bool, np.bool_)) else f"{float(x) + 0.0:.6g}"  # no -0
 
 
 def _worst(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
@@ -236,7 +252,8 @@ def _worst(a: np.ndarray, b: np.ndarray) -> tuple[int, ...]:
 def _value_hint(a: np.ndarray, b: np.ndarray) -> tuple[str, str | None]:
     """Recognize relations that give a mistake away whatever the exercise."""
     if a.dtype.kind != "f":
-        return ("It is the exact opposite.", "inverted") if np.array_equal(a, ~b) else ("", None)
+        opposite = a.size > 1 and np.array_equal(a, ~b)
+        return ("It is the exact opposite.", "inverted") if opposite else ("", None)
     if np.isnan(a).any() and not np.isnan(b).any():
         return "A number became NaN (0/0, inf - inf or the logarithm of 0).", "not_a_number"
     if np.isinf(a).any() and not np.isinf(b).any():
@@ -258,7 +275,9 @@ def _number_mismatch(got: Any, expected: dict) -> tuple[str, str, str, str, str 
             return (
                 "kind", "a Python float",
                 "a tensor" + (" that still holds its graph" if graph else ""),
-                "Turn it into a plain number, so that no graph is kept alive by a log entry.",
+                "Turn it into a plain number, so that no graph is kept alive by a log entry."
+                if graph
+                else "Turn it into a plain Python number.",
                 "keeps_the_graph" if graph else "wrong_kind",
             )  # fmt: skip
         return problem

@@ -74,6 +74,10 @@ def minibatch_facts(
     another seed.
     """
     order = list(itertools.chain.from_iterable(first))
+    # How far the shuffle moves a sample, in batch sizes (1/3 on average for an honest one), and
+    # how many neighbors in time stay neighbors.
+    moved = sum(abs(index - place) for place, index in enumerate(order))
+    kept = sum(abs(a - b) == 1 for a, b in itertools.pairwise(order))
     return {
         "sizes": [len(indices) for indices in first],
         "ended": len(first) < size + 4,
@@ -81,6 +85,8 @@ def minibatch_facts(
         "repeated": len(order) - len(set(order)),
         "out_of_range": sum(not 0 <= index < size for index in order),
         "in_order": order == list(range(len(order))),
+        "mean_move": round(moved / max(len(order), 1) / size, 3),
+        "neighbors_kept": round(kept / max(len(order) - 1, 1), 3),
         "neighbors_stay_together": all(max(f) - min(f) == len(f) - 1 for f in first if f),
         "same_seed_same_batches": first == repeated,
         "next_call_same_batches": first == second,
@@ -183,6 +189,7 @@ def _one_update(function: Callable, a: dict, seed: int) -> tuple[dict, torch.Ten
         "steps": len(steps),
         "rows_per_step": [len(r) for r in rows],
         "passes": count_passes(rows, len(before["obs"])),
+        "same_order_each_epoch": same_order(rows, len(before["obs"])),
         "finite": bool(torch.isfinite(final).all()),
         "forwards_after_last_step": model.forwards,
         "mutated": [
@@ -214,6 +221,15 @@ def count_passes(rows: list[list[int]], size: int) -> int:
         if len(seen) == size:
             passes, seen = passes + 1, set()
     return passes
+
+
+def same_order(rows: list[list[int]], size: int) -> bool | None:
+    """Tell whether the second pass repeats the minibatches of the first; None if it cannot be."""
+    lengths = list(itertools.accumulate(len(step) for step in rows))
+    if size not in lengths or len(rows[0]) == size:
+        return None
+    part = lengths.index(size) + 1
+    return len(rows) >= 2 * part and rows[:part] == rows[part : 2 * part]
 
 
 def _as_number(value: Any) -> Any:

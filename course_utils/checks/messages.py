@@ -37,8 +37,10 @@ def failure(
     if title:
         lines += [f"  What it looks like: {title}", ""]
     by_name = {case["name"]: case for case in cases}
+    shown = None
     for difference in _choose(found):
-        lines += [*_block(difference, by_name[difference.case]), ""]
+        lines += [*_block(difference, by_name[difference.case], difference.case == shown), ""]
+        shown = difference.case
     rest = len(found) - len(_choose(found))
     if rest > 0:
         lines.append(f"  ({rest} more difference{'s' if rest > 1 else ''} after the first.)")
@@ -46,17 +48,24 @@ def failure(
 
 
 def _choose(found: list[Difference]) -> list[Difference]:
-    """Take the first difference and the first of another kind: the rest mostly repeats them."""
+    """Take the first difference and the first of another kind: the rest mostly repeats them.
+
+    After an answer that is none at all, nothing else is worth a look.
+    """
     if not found:
         return []
+    if found[0].kind in ("none", "raised", "timeout"):
+        return found[:1]
     chosen = [found[0]]
     chosen += [d for d in found[1:] if d.kind != found[0].kind][: _SHOWN - 1]
     return chosen
 
 
-def _block(difference: Difference, case: dict) -> list[str]:
-    lines = [f"  input     {case.get('about', case['name'])}"]
-    lines += [f"            {line}" for line in describe_arguments(case)]
+def _block(difference: Difference, case: dict, again: bool) -> list[str]:
+    lines = ["  input     the same"]
+    if not again:
+        lines = [f"  input     {case.get('about', case['name'])}"]
+        lines += [f"            {line}" for line in describe_arguments(case)]
     lines += [
         f"  looked at {_label(difference.fact)}",
         f"  expected  {difference.expected}",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from typing import Any
 
+import numpy as np
+
+from course_utils.checks.codec import array_from_plain, is_array
 from course_utils.checks.compare import IGNORED_FACTS, Difference, differences, same_facts
 
 Entries = list[dict]
@@ -12,62 +16,173 @@ Entries = list[dict]
 def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]) -> str | None:
     """Return the id of the known mistake whose observation this is, or None.
 
-    Three looks, from narrow to wide: all facts of all cases; the returned values of all cases;
-    the returned values of the cases of aspect ``value``. A mistake is only considered in a look
-    in which it differs from what is right, so that a harmless trait is not given its name.
+    First the exact look: all facts of all cases are the same. Then the nearest: of the facts in
+    which the student or the known mistake is wrong, at least half agree. A student who takes
+    another of the choices that the contract leaves open, or makes a second, smaller mistake, is
+    still recognized by the main one.
     """
-    looks: list[Callable[[dict, str], bool]] = [
-        lambda case, fact: True,
-        lambda case, fact: fact in ("result", "status"),
-        lambda case, fact: fact in ("result", "status") and case.get("aspect") == "value",
-    ]
-    for look in looks:
-        if not _wrong(observed, cases, look):
+    wrong = _wrong_facts(observed, cases)
+    if not wrong:
+        return None
+    best: tuple[float, str] | None = None
+    for mistake, entries in mistakes.items():
+        if len(entries) != len(observed):
             continue
-        for mistake, entries in mistakes.items():
-            if _same(observed, entries, cases, look) and _wrong(entries, cases, look):
-                return mistake
-    return None
+        if _same(observed, entries, cases):
+            return mistake
+        theirs = _wrong_facts(entries, cases)
+        agree = sum(_agree(observed[n], entries[n], fact) for n, fact in wrong & theirs)
+        share = agree / max(len(wrong | theirs), 1)
+        if share >= NEAR and (best is None or share > best[0]):
+            best = (share, mistake)
+    return best[1] if best else None
 
 
-def _wrong(entries: Entries, cases: list[dict], look: Callable[[dict, str], bool]) -> bool:
-    return any(
-        look(case, difference.fact)
-        for entry, case in zip(entries, cases, strict=True)
+NEAR = 0.5
+"""Share of wrong facts that must agree with a known mistake's before its name is used."""
+
+
+def _wrong_facts(entries: Entries, cases: list[dict]) -> set[tuple[int, str]]:
+    return {
+        (number, difference.fact)
+        for number, (entry, case) in enumerate(zip(entries, cases, strict=True))
         for difference in differences(entry, case)
-    )
+    }
 
 
-def _same(a: Entries, b: Entries, cases: list[dict], look: Callable[[dict, str], bool]) -> bool:
-    if len(a) != len(b):
-        return False
+def _agree(a: dict, b: dict, fact: str) -> bool:
+    if fact == "status":
+        return a["status"] == b["status"] and _error_type(a) == _error_type(b)
+    return same_facts(a["facts"].get(fact), b["facts"].get(fact))
+
+
+def _error_type(entry: dict) -> str | None:
+    return (entry.get("error") or {}).get("type")
+
+
+def _same(a: Entries, b: Entries, cases: list[dict]) -> bool:
     for one, two, case in zip(a, b, cases, strict=True):
-        if not any(look(case, fact) for fact in (*case["expect"], "status")):
-            continue
-        if one["status"] != two["status"]:
-            return False
-        if (one.get("error") or {}).get("type") != (two.get("error") or {}).get("type"):
+        if one["status"] != two["status"] or _error_type(one) != _error_type(two):
             return False
         for fact in (*case["expect"], *case.get("compare", [])):
-            if (
-                fact not in IGNORED_FACTS
-                and look(case, fact)
-                and not same_facts(one["facts"].get(fact), two["facts"].get(fact))
-            ):
+            if fact not in IGNORED_FACTS and not _agree(one, two, fact):
                 return False
     return True
 
 
-def general_mistake(found: Iterable[Difference]) -> str | None:
-    """Return the id of the first general mistake that a difference gives away by itself."""
-    order = ["not_written", "undefined_name", "returns_nothing", "does_not_return"]
+# These are true of a function whenever one case shows them.
+_ALWAYS = (
+    "not_defined",
+    "not_written",
+    "undefined_name",
+    "returns_nothing",
+    "does_not_return",
+    "missing_entry",
+    "ignores_generator",
+)
+# These are guesses from one pair of numbers: they count when every wrong value shows them.
+_EVERYWHERE = ("sign_flipped", "inverted")
+
+
+def general_mistake(
+    found: list[Difference], observed: Entries, cases: list[dict]
+) -> tuple[str | None, str | None]:
+    """Return id and title of a mistake that the differences give away by themselves, or Nones.
+
+    Only what holds for the case that is shown first may give the name, so that name and shown
+    numbers belong together.
+    """
     ids = [d.mistake for d in found if d.mistake]
-    return next((i for i in order if i in ids), ids[0] if ids else None)
+    for mistake in _ALWAYS:
+        if mistake in ids:
+            return mistake, GENERAL_TITLES[mistake]
+    values = [d for d in found if d.kind == "value"]
+    for mistake in _EVERYWHERE:
+        if values and all(d.mistake == mistake for d in values):
+            return mistake, GENERAL_TITLES[mistake]
+    relation = _relation(found, observed, cases)
+    if relation is not None:
+        return relation
+    first = [d for d in found if d.case == found[0].case and d.mistake not in (None, *_EVERYWHERE)]
+    right_value = not any(d.case == found[0].case and d.fact == "result" for d in found)
+    for difference in first:
+        if difference.mistake != "gradient_cut" or right_value:
+            return difference.mistake, GENERAL_TITLES.get(difference.mistake)
+    return _exception(found, cases)
+
+
+def _family(fact: str) -> str:
+    """Return a fact's name without the number of the step it belongs to."""
+    return "the " + re.sub(r"^step \d+, ", "", fact).replace("_", " ")
+
+
+def _relation(
+    found: list[Difference], observed: Entries, cases: list[dict]
+) -> tuple[str, str] | None:
+    """Recognize a result that is the right one times the same factor in every case."""
+    factors, sizes = [], []
+    for entry, case in zip(observed, cases, strict=True):
+        expected = case["expect"].get("result")
+        got = entry["facts"].get("result")
+        if case.get("aspect") != "value" or expected is None:
+            continue
+        a, b = _numbers(got), _numbers(expected)
+        if a is None or b is None or a.shape != b.shape or not b.size:
+            return None
+        with np.errstate(all="ignore"):
+            ratio = a / b
+        if not np.isfinite(ratio).all() or np.ptp(ratio) > 2e-3 * abs(ratio).max():
+            return None
+        factors.append(float(ratio.flat[0]))
+        sizes.append(_batch(case))
+    if len(factors) < 2 or not any(d.fact == "result" for d in found):
+        return None
+    if np.allclose(factors, sizes, rtol=2e-3):
+        return "sum_not_mean", "It is the sum over the batch where the mean is due."
+    if np.ptp(factors) <= 2e-3 * abs(factors[0]) and abs(factors[0] - 1) > 2e-3:
+        return "constant_factor", f"It is {factors[0]:.4g} times what is due, on every input."
+    return None
+
+
+def _numbers(plain: Any) -> np.ndarray | None:
+    if is_array(plain):
+        try:
+            return array_from_plain(plain).astype(np.float64)
+        except ValueError:
+            return None
+    if isinstance(plain, dict) and (plain.get("kind") == "float" or plain.get("is") == "number"):
+        return np.array([float(plain["value"])])
+    return None
+
+
+def _batch(case: dict) -> int:
+    for value in case["args"].values():
+        if isinstance(value, dict) and is_array(value.get("tensor")) and value["tensor"]["shape"]:
+            return int(value["tensor"]["shape"][0])
+    return 1
+
+
+def _exception(found: list[Difference], cases: list[dict]) -> tuple[str | None, str | None]:
+    """Say where it goes wrong when the rest is right: one fact only, or few of the cases."""
+    facts = {_family(d.fact) for d in found}
+    if len(facts) == 1 and len(cases[0]["expect"]) > 3:
+        (fact,) = facts
+        return "wrong_in_one_respect", f"Everything is right except one thing: {fact}."
+    wrong = list(dict.fromkeys(d.case for d in found))
+    if 2 * len(wrong) > len(cases):
+        return None, None
+    about = {case["name"]: case.get("about") or case["name"] for case in cases}
+    where = "; ".join(about[name] for name in wrong[:2])
+    more = f"; and {len(wrong) - 2} more" if len(wrong) > 2 else ""
+    return "wrong_in_some_cases", f"It is right in most cases, but not here: {where}{more}."
 
 
 GENERAL_TITLES = {
     "not_written": "The function is not written yet.",
-    "undefined_name": "It uses a name from outside instead of its own arguments.",
+    "undefined_name": "It uses a name that is not defined.",
+    "missing_entry": "An entry of the result is missing.",
+    "truth_of_a_tensor": "It asks a whole tensor for one yes or no.",
+    "operator_order": "An operator takes hold of the wrong operands.",
     "returns_nothing": "It returns nothing.",
     "does_not_return": "It does not come to an end in the time allowed.",
     "modifies_input": "It changes one of its inputs.",
@@ -99,6 +214,7 @@ GENERAL_TITLES = {
     "missing_indices": "Some samples are never used.",
     "wrong_sizes": "The minibatches have the wrong sizes.",
     "not_shuffled": "The order is not shuffled.",
+    "barely_shuffled": "The order is changed a little, not shuffled.",
     "shuffled_in_blocks": "Neighbors in time stay together in one minibatch.",
     "ignores_generator": "Its randomness does not come from the generator that is passed in.",
     "ignores_seed": "Its outcome does not depend on the generator that is passed in.",
@@ -106,6 +222,7 @@ GENERAL_TITLES = {
     "wrong_step_count": "The optimizer makes the wrong number of steps.",
     "wrong_minibatches": "The minibatches have the wrong sizes.",
     "samples_left_out": "Some samples are left out of an epoch, or used twice in it.",
+    "same_order_each_epoch": "Every epoch uses the same minibatches again.",
     "nan_for_one": "A minibatch of one sample turns the parameters into NaN.",
     "no_early_stop": "It does not stop when the approximate KL passes target_kl.",
     "stop_leaves_inner_loop_only": "The early stop ends the epoch but not the update.",

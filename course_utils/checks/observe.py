@@ -137,7 +137,10 @@ def call(function: Callable, case: dict) -> dict:
     return {
         "result": describe(result),
         **{f"grad:{name}": gradient for name, gradient in gradients.items()},
-        "mutated": [n for n, value in arguments.items() if not unchanged(value, before[n])],
+        "mutated": [
+            *(n for n, value in arguments.items() if not unchanged(value, before[n])),
+            *(f"{n}.grad" for n in wrt if arguments[n].grad is not None),
+        ],
     }
 
 

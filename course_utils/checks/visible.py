@@ -16,7 +16,7 @@ from typing import Any
 import course_utils.checks.drivers  # noqa: F401  registers the special drivers
 from course_utils.checks import messages
 from course_utils.checks.compare import Difference, differences
-from course_utils.checks.naming import GENERAL_TITLES, general_mistake, recognize
+from course_utils.checks.naming import general_mistake, recognize
 from course_utils.checks.observe import observe
 
 CHECK_MIME = "application/vnd.course-utils.check+json"
@@ -69,13 +69,24 @@ def assess(
     found = [d for e, c in zip(entries, cases, strict=True) for d in differences(e, c)]
     if not found:
         return [], None, messages.success(name, len(cases))
+    mistake, title = _name(found, entries, cases, known)
+    return found, mistake, messages.failure(name, found, cases, title)
+
+
+def _name(
+    found: list[Difference],
+    entries: list[dict],
+    cases: list[dict],
+    known: Callable[[], tuple[dict[str, list[dict]], dict[str, str]]],
+) -> tuple[str | None, str | None]:
+    """Find id and title of the mistake, the known ones before the general ones."""
+    if all(d.mistake == "not_written" for d in found):
+        return "not_written", None
     mistakes, titles = known()
     mistake = recognize(entries, cases, mistakes)
-    title = titles.get(mistake or "")
-    if mistake is None:
-        mistake = general_mistake(found)
-        title = GENERAL_TITLES.get(mistake or "")
-    return found, mistake, messages.failure(name, found, cases, title)
+    if mistake is not None:
+        return mistake, titles[mistake]
+    return general_mistake(found, entries, cases)
 
 
 def _not_a_function(name: str, observation: dict, cases: list[dict]) -> Difference:

@@ -213,3 +213,18 @@ def test_arguments_survive_the_wire():
     assert torch.equal(back["x"], args["x"]) and back["x"].dtype == torch.float32
     assert back["e"] == 0.2 and back["n"] is None
     assert torch.equal(back["d"]["a"], args["d"]["a"])
+
+
+def test_messages_help_with_what_python_says_badly():
+    def message(name, function):
+        return run_check(LAB, name, function).message
+
+    # The missing parentheses are the point.
+    text = message("has_gradient", lambda r, a, e: a > 0 & r)
+    assert "parentheses" in text and "not written" not in text
+    assert "truth value" in message("has_gradient", lambda r, a, e: a > 0 and r < 1)
+    assert "import missing" in message("approx_kl", lambda n, o: math_is_missing.exp(1))  # noqa: F821
+    assert "plain Python number" in message("linear_schedule", lambda u, n, i: torch.tensor(i))
+    assert "no entry of that name" in message("ppo_update", lambda *a: {}) or "entry" in message(
+        "ppo_update", lambda *a: {}
+    )
