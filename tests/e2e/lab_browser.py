@@ -245,14 +245,18 @@ class LabPage:
         """All cells: index, type, source, grade_id, count, prompt, outputs (nbformat)."""
         return self.page.evaluate("() => window.course.cells()")
 
-    def find(self, *, grade_id: str = "", starts: str = "", nth: int = 0) -> int:
-        """Index of the cell with this grade_id, or of the nth that starts with this text."""
+    def find(self, *, grade_id: str = "", line: str = "", nth: int = 0) -> int:
+        """Index of the cell with this grade_id, or of the nth with a line that starts so."""
         found = [
             cell["index"]
             for cell in self.cells()
-            if (cell["grade_id"] == grade_id if grade_id else cell["source"].startswith(starts))
+            if (
+                cell["grade_id"] == grade_id
+                if grade_id
+                else any(text.lstrip().startswith(line) for text in cell["source"].splitlines())
+            )
         ]
-        assert len(found) > nth, f"no cell {grade_id or starts!r}"
+        assert len(found) > nth, f"no cell {grade_id or line!r}"
         return found[nth]
 
     def cell(self, index: int):

@@ -36,7 +36,7 @@ def main(target: Path) -> None:
 
 def photograph(lab: LabPage) -> bytes:
     """The explorer with its prose above and code below, as PNG; nothing beside the notebook."""
-    explorer = lab.find(starts="clip_explorer(")
+    explorer = lab.find(line="clip_explorer(")
     for cell in lab.cells()[:explorer]:
         if cell["type"] == "code" and not cell["source"].startswith("def plain_policy_gradient"):
             lab.run_cell(cell["index"])
