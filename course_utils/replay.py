@@ -61,7 +61,8 @@ class Replay:
         label = html.escape(f"Replay of the agent. {self.caption}", quote=True)
         return (
             f'<figure style="margin:0"><video controls muted loop playsinline '
-            f'width="{self.width}" aria-label="{label}" '
+            f'width="{self.width * 3 // 2}" aria-label="{label}" '
+            'style="border:1px solid var(--jp-border-color2, #999)" '
             f'src="data:video/mp4;base64,{data}"></video>'
             f"<figcaption>{caption}</figcaption></figure>"
         )
@@ -177,7 +178,10 @@ class _Mp4Writer(contextlib.AbstractContextManager):
             macro_block_size=1,
             ffmpeg_log_level="error",
             output_params=[
-                *("-vf", f"scale={self.width}:{max(2, height // 4 * 2)}:flags=area"),
+                # The last picture stays for a second: how it ended is what one wants to see.
+                "-vf",
+                f"scale={self.width}:{max(2, height // 4 * 2)}:flags=area,"
+                "tpad=stop_mode=clone:stop_duration=1",
                 *("-preset", "ultrafast", "-crf", "26", "-movflags", "+faststart"),
             ],
         )

@@ -230,10 +230,13 @@ class Monitor:
         if not self._returns:
             return f"No episode has finished in {self.env_steps:,} steps."
         run = f"{self.env_steps:,} environment steps, {self.seconds:.1f} s"
+        if self.solved_at == self.env_steps:
+            run = f"{self.seconds:.1f} s"
         n = len(self._recent)
         mean = f"mean return of the last {n} episodes: {self.mean_return:.1f}"
         if self.solved_at is not None:
-            return f"Solved (goal {self.goal:g}) after {self.solved_at:,} steps. {run}; {mean}."
+            solved = f"Solved (goal {self.goal:g}) after {self.solved_at:,} environment steps."
+            return f"{solved} {run}; {mean}."
         goal = "" if self.goal is None else f" Not solved yet (goal {self.goal:g})."
         return f"{run}; {mean}.{goal}"
 

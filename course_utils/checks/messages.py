@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def failure(
         )
     lines = [f"{name}: not right yet.", ""]
     if title:
-        lines += [f"  What it looks like: {title}", ""]
+        lines += [*_wrapped("  What it looks like: ", title), ""]
     by_name = {case["name"]: case for case in cases}
     shown = None
     for difference in _choose(found):
@@ -72,8 +73,13 @@ def _block(difference: Difference, case: dict, again: bool) -> list[str]:
         f"  got       {difference.got}",
     ]
     if difference.hint:
-        lines.append(f"  hint      {difference.hint}")
+        lines += _wrapped("  hint      ", difference.hint)
     return lines
+
+
+def _wrapped(start: str, text: str) -> list[str]:
+    """Break a sentence into lines that a notebook shows whole, aligned behind ``start``."""
+    return textwrap.wrap(start + text, width=88, subsequent_indent=" " * len(start))
 
 
 def _label(fact: str) -> str:

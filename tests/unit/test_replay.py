@@ -34,7 +34,7 @@ def test_a_full_episode(tmp_path):
     assert meta["source_size"] == (300, 200)
     assert meta["codec"] == "h264"
     assert meta["pix_fmt"].startswith("yuv420p")
-    assert sum(1 for _ in reader) == 501
+    assert sum(1 for _ in reader) == 501 + 50  # the last picture stays for a second
 
 
 def test_the_seed_fixes_the_episode_and_a_fall_terminates():
