@@ -1,4 +1,4 @@
-# Your function prints the estimate but returns nothing: the caller gets None.
+# It returns nothing: the caller gets None.
 import torch
 
 

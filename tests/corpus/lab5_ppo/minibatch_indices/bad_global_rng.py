@@ -1,4 +1,4 @@
-# The generator is ignored: you draw from PyTorch's global random numbers, so a run cannot be repeated.
+# The random numbers come from somewhere else than the generator that is passed in, so a run cannot be repeated.
 import torch
 
 

@@ -1,4 +1,4 @@
-# You set the seed of the generator inside the function: every call gives the same shuffle, whatever generator comes in.
+# Every call gives the same shuffle, whatever generator comes in: the order is stored, or made from a seed of its own.
 import torch
 
 

@@ -1,4 +1,4 @@
-# Your function collects the minibatches but returns nothing: the caller gets None.
+# It returns nothing: the caller gets None.
 import torch
 
 

@@ -1,4 +1,4 @@
-# You restart from the generator's first seed at every call: all epochs get the same shuffle.
+# Every call with one generator gives the same shuffle, because it is stored or because the random numbers start again each time: all epochs see the same minibatches.
 import torch
 
 

@@ -1,4 +1,4 @@
-# The generator is ignored: you shuffle with PyTorch's global random numbers, so a run cannot be repeated.
+# The shuffle takes its random numbers from somewhere else than the generator that is passed in, so a run cannot be repeated.
 import torch
 from torch import nn
 from torch.nn import functional as F

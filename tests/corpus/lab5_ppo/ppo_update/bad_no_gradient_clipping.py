@@ -1,4 +1,4 @@
-# The step uses the full gradient: max_grad_norm has no effect. Either the limit is missing, or it comes at a moment when there is nothing to limit.
+# The gradient that the optimizer uses is not limited by max_grad_norm: the limit is missing, or it comes at a moment when there is nothing to limit.
 import torch
 from torch import nn
 from torch.distributions import Categorical

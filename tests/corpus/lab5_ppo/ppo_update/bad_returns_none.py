@@ -1,4 +1,4 @@
-# Your function does the update but returns nothing: the caller gets None.
+# It returns nothing: the caller gets None.
 import torch
 from torch import nn
 from torch.nn import functional as F

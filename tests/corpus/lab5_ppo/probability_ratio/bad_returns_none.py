@@ -1,4 +1,4 @@
-# Your function computes something but returns nothing: the caller gets None.
+# It returns nothing: the caller gets None.
 import torch
 
 
