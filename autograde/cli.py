@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from autograde.errors import CourseError
+from autograde.errors import CourseError, check_writable
 
 COURSE_OPTION = click.option(
     "--course",
@@ -192,6 +192,8 @@ def demo(keep: str | None, jobs: int | None, unsandboxed: bool, course_dir: str 
 
 def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
     """grade_class with a progress bar and a line per submission on stderr, then the table."""
+    from pathlib import Path
+
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -199,6 +201,8 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
 
     from autograde.intake import one_line, shown
 
+    if json_file and json_file != "-":
+        check_writable(Path(json_file))
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:
@@ -224,8 +228,6 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
         click.echo(result.to_json(), nl=False)
     else:
         if json_file:
-            from pathlib import Path
-
             try:
                 Path(json_file).write_text(result.to_json(), encoding="utf-8")
             except OSError as error:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from autograde.errors import CourseError
+from autograde.errors import CourseError, check_writable
 
 SEED = 0x5EED
 KINDS = ("ok_", "bad_")
@@ -352,7 +352,7 @@ def corpus_command(
     from autograde.judge.mistakes import CORPUS
 
     if json_file and json_file != "-":
-        _check_writable(Path(json_file))
+        check_writable(Path(json_file))
     course = Course.open()
     items, stray = find_files(Path(folder) if folder else CORPUS, lab, known_exercises(course))
     console = Console(stderr=True, highlight=False)
@@ -405,16 +405,3 @@ def known_exercises(course) -> dict[str, list[str]]:
         except ValueError:
             known[lab] = []
     return known
-
-
-def _check_writable(path: Path) -> None:
-    """CourseError if a file cannot be written there: found out before the grading, not after."""
-    existed = path.exists()
-    if existed and not path.is_file() and not path.is_dir():
-        return  # a device or a pipe, which an attempt would use up
-    try:
-        path.open("a").close()
-        if not existed:
-            path.unlink()
-    except OSError as error:
-        raise CourseError(f"--json {path}: {error.strerror}") from None

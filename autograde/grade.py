@@ -211,9 +211,16 @@ class _Run:
         return self.rows
 
     def _guard(self, student: str, step: Callable, *arguments):
-        """Do a step for one student; whatever it raises is that student's row and nobody else's."""
+        """Do a step for one student; whatever it raises is that student's row and nobody else's.
+
+        Only a sandbox that does not work here is everybody's matter: it ends the run.
+        """
+        from autograde.sandbox.launcher import SandboxUnavailable
+
         try:
             return step(*arguments)
+        except SandboxUnavailable as error:
+            raise CourseError(str(error), status=1) from None
         except Exception as error:
             self._failed(student, error)
             return None
