@@ -94,7 +94,8 @@ def test_solved_needs_a_full_window_and_stays():
         monitor.episodes([0.0, 0.0], 30)
     assert monitor.solved
     assert monitor.solved_at == 20
-    assert monitor.summary().startswith("Solved (goal 475) after 20 environment steps. 30 environment steps")
+    summary = monitor.summary()
+    assert summary.startswith("Solved (goal 475) after 20 environment steps. 30 environment steps")
 
 
 def test_no_goal_is_never_solved():
