@@ -21,8 +21,11 @@ help:
 	@echo "make build      make notebooks/ and the visible checks from solutions/ and the corpus"
 	@echo "make benchmark  train the lab's PPO and Stable-Baselines3's on CartPole, side by side"
 
+# Jupyter wants to be told when root starts it, as in a container.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
 lab: $(COURSE)
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(AS_ROOT) $(LAB_OPTIONS)
 
 demo: $(COURSE)
 	$(BIN)/python -m autograde demo
