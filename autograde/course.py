@@ -7,6 +7,7 @@ import difflib
 import glob
 import os
 import re
+import sys
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -30,6 +31,21 @@ COURSE_ID = "policy_gradients"
 # What nbgrader leaves in the place of a solution.
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 TEXT_STUB = "YOUR ANSWER HERE"
+
+
+def find_own_tools() -> None:
+    """Put this environment's programs on the PATH, as activating it would.
+
+    nbgrader makes a new gradebook with the program `alembic`, which it looks up by name; without
+    this, `.venv/bin/python -m autograde` fails unless the environment was activated before.
+    """
+    folder = str(Path(sys.executable).parent)
+    if folder not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PATH")]))
+
+
+# At import, because plain nbgrader reaches this module only through its configuration.
+find_own_tools()
 
 
 def find_root(start: Path | str | None = None) -> Path:
