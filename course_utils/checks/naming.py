@@ -17,13 +17,15 @@ def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]
     """Return the id of the known mistake whose observation this is, or None.
 
     First the exact look: all facts of all cases are the same. Then the nearest: of the facts in
-    which the student or the known mistake is wrong, at least half agree. A student who takes
-    another of the choices that the contract leaves open, or makes a second, smaller mistake, is
-    still recognized by the main one.
+    which the student or the known mistake is wrong, the first agrees and at least half of all do.
+    A student who takes another of the choices that the contract leaves open, or makes a second,
+    smaller mistake, is still recognized by the main one.
     """
     wrong = _wrong_facts(observed, cases)
     if not wrong:
         return None
+    # The name has to fit the numbers that the message shows, and it shows the first difference.
+    first = _first_wrong(observed, cases)
     best: tuple[float, str] | None = None
     for mistake, entries in mistakes.items():
         if len(entries) != len(observed):
@@ -31,6 +33,8 @@ def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]
         if _same(observed, entries, cases):
             return mistake
         theirs = _wrong_facts(entries, cases)
+        if first not in theirs or not _agree(observed[first[0]], entries[first[0]], first[1]):
+            continue
         agree = sum(_agree(observed[n], entries[n], fact) for n, fact in wrong & theirs)
         share = agree / max(len(wrong | theirs), 1)
         if share >= NEAR and (best is None or share > best[0]):
@@ -48,6 +52,14 @@ def _wrong_facts(entries: Entries, cases: list[dict]) -> set[tuple[int, str]]:
         for number, (entry, case) in enumerate(zip(entries, cases, strict=True))
         for difference in differences(entry, case)
     }
+
+
+def _first_wrong(entries: Entries, cases: list[dict]) -> tuple[int, str]:
+    return next(
+        (number, difference.fact)
+        for number, (entry, case) in enumerate(zip(entries, cases, strict=True))
+        for difference in differences(entry, case)
+    )
 
 
 def _agree(a: dict, b: dict, fact: str) -> bool:
