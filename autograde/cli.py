@@ -28,7 +28,11 @@ class LazyGroup(click.Group):
 
     LAZY = {  # noqa: RUF012
         "checks": ("autograde.stored_checks", "checks_command", "Generate the visible checks."),
+        "collect": ("autograde.collect", "collect_command", "Take in what a class handed in."),
         "corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus."),
+        "release": ("autograde.release", "release_command", "Make the bundle that students get."),
+        "report": ("autograde.report", "report_command", "What the class got right and wrong."),
+        "status": ("autograde.status", "status_command", "How far each lab has come."),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -19,10 +19,16 @@ RELEASE = "notebooks"
 SUBMITTED = "autograde/submitted"
 AUTOGRADED = "autograde/autograded"
 FEEDBACK = "autograde/feedback"
+# Every attempt ever collected, by batch; submitted/ holds the newest of each student.
+COLLECTED = "autograde/collected"
+REPORTS = "autograde/reports"
+BUNDLES = "autograde/bundles"
 STATE = "autograde/state"
 GRADEBOOK = "autograde/gradebook.db"
 # The instructor's own calendar: columns lab, due.
 DUE_DATES = "autograde/duedates.csv"
+# Who is in the class: column student, and what autograde.roster documents.
+ROSTER = "autograde/roster.csv"
 # When the instructor's side received what: columns student, lab, received.
 RECEIVED = "autograde/state/received.csv"
 
@@ -107,6 +113,18 @@ class Course:
     @property
     def feedback(self) -> Path:
         return self.root / FEEDBACK
+
+    @property
+    def collected(self) -> Path:
+        return self.root / COLLECTED
+
+    @property
+    def reports(self) -> Path:
+        return self.root / REPORTS
+
+    @property
+    def bundles(self) -> Path:
+        return self.root / BUNDLES
 
     @property
     def state(self) -> Path:

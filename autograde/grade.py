@@ -42,6 +42,8 @@ from autograde.runstate import RunState
 
 # The judge's name for a call that did not come to an end.
 TIMED_OUT = "does_not_return"
+# What a row says of its kernel's run.
+RUN_FACTS = ("seconds", "cpu_seconds", "kernel_deaths", "timeouts")
 
 
 def grade_class(
@@ -269,7 +271,8 @@ class _Run:
             return
         submission, notebook, _ = prepared
         self.protections = self.protections or result.get("sandbox") or {}
-        self._record(Graded(submission, notebook, results, result["cells"]))
+        run = {name: result.get(name) or 0 for name in RUN_FACTS}
+        self._record(Graded(submission, notebook, results, result["cells"], run))
 
     def _record(self, graded: Graded) -> None:
         submission = graded.submission
@@ -281,8 +284,10 @@ class _Run:
             status="refused" if submission.refusal else "graded",
             reason=submission.refusal,
             notes=graded.notebook["metadata"][REMARKS]["notes"],
+            received=submission.received.isoformat() if submission.received else None,
             late_seconds=int(submission.late.total_seconds()),
             exercises={name: asdict(result) for name, result in graded.results.items()},
+            **graded.run,
         )
         row = self._scores(row)
         for name, result in graded.results.items():

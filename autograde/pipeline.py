@@ -126,12 +126,16 @@ class TestResult:
 
 @dataclass(frozen=True)
 class Graded:
-    """A submission, its grafted notebook, its verdicts by exercise, and what each cell put out."""
+    """A submission, its grafted notebook, its verdicts by exercise, and what each cell put out.
+
+    `run` is what the engine says of the whole run: seconds, cpu_seconds, kernel_deaths, timeouts.
+    """
 
     submission: Submission
     notebook: dict
     results: dict[str, TestResult]
     cells: dict[str, dict]
+    run: dict[str, Any] = field(default_factory=dict)
 
 
 def grade_notebook(

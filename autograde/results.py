@@ -17,7 +17,8 @@ class Row:
     grader failed: no mark was written, `reason` says why). exercises: {name: {score, max,
     message, mistake, passed, aspects, visible_pass, visible_mistake}}. recorded: every cell's
     score as the gradebook holds it, by grade_id. score, max: the gradebook's total. needs_manual:
-    grade_ids of answers that a person has to grade.
+    grade_ids of answers that a person has to grade. received: when it came in (ISO 8601, UTC).
+    seconds, cpu_seconds: of its kernel. kernel_deaths, timeouts: what its kernel met.
     """
 
     student: str
@@ -31,6 +32,11 @@ class Row:
     needs_manual: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     unchanged: bool = False
+    received: str | None = None
+    seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    kernel_deaths: int = 0
+    timeouts: int = 0
 
     def to_dict(self) -> dict:
         return asdict(self)
