@@ -353,6 +353,8 @@ class Engine:
                 if cell.get("cell_type") == "code":
                     name = str(cell.get("id") or f"cell-{index}")
                     cells[name] = self._cell(state, cell, requests, observations)
+                    if job.get("stop_at_timeout") and state.timeouts:
+                        break
         finally:
             self._end(state)
         return {
@@ -360,7 +362,7 @@ class Engine:
             "observations": observations,
             "sandbox": {**self.protections.to_json(), "text": str(self.protections)},
             "kernel_deaths": state.deaths,
-            "timeouts": state.timeouts,
+            "timeouts": state.timeouts or int(time.monotonic() > state.deadline),
             "seconds": round(time.monotonic() - started, 3),
             "cpu_seconds": round(state.cpu_s, 2),
         }
@@ -418,6 +420,7 @@ class Engine:
                 and value.get("nonce") == nonce
                 and isinstance(value.get("observation"), dict)
             ):
+                state.timeouts += _has_timeout(value["observation"])
                 return {"observation": value["observation"]}
         if run.outputs.too_large:
             return {"failure": "answer too large"}
@@ -478,6 +481,14 @@ class Engine:
             state.session = None
 
 
+def _has_timeout(observation: dict[str, Any]) -> bool:
+    """Whether the driver in the kernel stopped a call that took too long."""
+    cases = observation.get("cases")
+    return isinstance(cases, list) and any(
+        isinstance(case, dict) and case.get("status") == "timeout" for case in cases
+    )
+
+
 def _failure(run: _Run) -> str:
     if run.status == "timeout":
         return "timeout"
@@ -509,13 +520,14 @@ def execute(job: bytes) -> bytes:
     Parameters
     ----------
     job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request}),
-        "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed"
+        "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed",
+        "stop_at_timeout" (leave out all after the first timeout: for a run that is made again)
 
     Returns
     -------
     JSON object with "cells" ({cell id: {status, outputs, execution_count, seconds}}),
     "observations" ({grade_id: {"observation"} or {"failure"}}), "sandbox", "kernel_deaths",
-    "timeouts", "seconds", "cpu_seconds"
+    "timeouts" (cells and calls that took too long), "seconds", "cpu_seconds"
 
     Raises
     ------

@@ -40,8 +40,6 @@ from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
 
-# The judge's name for a call that did not come to an end.
-TIMED_OUT = "does_not_return"
 # What a row says of its kernel's run.
 RUN_FACTS = ("seconds", "cpu_seconds", "kernel_deaths", "timeouts")
 
@@ -198,7 +196,7 @@ class _Run:
             for prepared in alone:
                 executor = executor or make_executor(jobs)
                 try:
-                    future = executor.submit(self.execute, prepared[2])
+                    future = executor.submit(self.execute, self._job(prepared[1], alone=True))
                     wait([future])
                     if isinstance(future.exception(), BrokenExecutor):
                         executor = _discard(executor)
@@ -253,22 +251,28 @@ class _Run:
             results = pipeline.refused_results(self.lab, submission.refusal)
             self._record(Graded(submission, notebook, results, {}))
             return None
-        job = pipeline.make_job(
-            self.lab, notebook, self.requests, limits=self.limits, sandbox=self.sandbox
+        return submission, notebook, self._job(notebook)
+
+    def _job(self, notebook: dict, alone: bool = False) -> bytes:
+        return pipeline.make_job(
+            self.lab,
+            notebook,
+            self.requests,
+            limits=pipeline.alone_limits(self.limits) if alone else self.limits,
+            sandbox=self.sandbox,
+            stop_at_timeout=not alone,
         )
-        return submission, notebook, job
 
     def _finish(
         self, prepared: tuple[Submission, dict, bytes], future: Future, alone: list | None
     ) -> None:
         result = pipeline.read_result(future.result())
-        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
         # The engine stops a cell, the driver in the kernel a call: both go by CPU time, but end
         # what waits by the clock, and the clock also runs while others use the machine.
-        slow = result.get("timeouts") or any(r.mistake == TIMED_OUT for r in results.values())
-        if slow and alone is not None:
+        if alone is not None and pipeline.timed_out(result):
             alone.append(prepared)
             return
+        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
         submission, notebook, _ = prepared
         self.protections = self.protections or result.get("sandbox") or {}
         run = {name: result.get(name) or 0 for name in RUN_FACTS}

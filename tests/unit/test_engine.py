@@ -219,6 +219,20 @@ def test_endless_loop_is_interrupted_and_the_kernel_lives_on():
     assert (result["timeouts"], result["kernel_deaths"]) == (1, 0)
 
 
+def test_a_first_try_ends_at_the_first_timeout():
+    job = {"notebook": notebook("x = 1", "while True: pass", "print(x)"), "sandbox": WALL}
+    job.update(limits={"cell_cpu_s": 0.4}, stop_at_timeout=True)
+    result = json.loads(execution.execute(json.dumps(job).encode()))
+    assert statuses(result) == ["ok", "timeout"] and result["timeouts"] == 1
+
+
+def test_a_call_that_the_driver_stopped_counts_as_a_timeout():
+    slow = {"name": "a", "status": "timeout", "facts": {}}
+    seen, result = observe(f"show(nonce, {{'callable': True, 'cases': [{slow!r}]}})")
+    assert seen["observation"]["cases"] == [slow]
+    assert result["timeouts"] == 1
+
+
 def test_loop_that_swallows_the_interrupt_is_killed_and_earlier_cells_run_again():
     swallow = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
     result = run("x = 1", "undefined", swallow, "print(x)")
