@@ -235,7 +235,7 @@ def configure(c, course: Course) -> None:
         "autograde.preprocessors.IsolatedExecute",
         "autograde.preprocessors.RecordReceived",
         "nbgrader.preprocessors.LimitOutput",
-        "nbgrader.preprocessors.SaveAutoGrades",
+        "autograde.preprocessors.SaveGrades",
         "nbgrader.preprocessors.AssignLatePenalties",
         "nbgrader.preprocessors.CheckCellMetadata",
     ]

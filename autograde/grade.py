@@ -23,10 +23,10 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
@@ -282,6 +282,8 @@ class _Run:
         submission = graded.submission
         student = submission.student
         self.state.forget(student)
+        # Asked before nbgrader begins: it zeroes everything of a notebook with another name.
+        graded = replace(graded, settled=self._settled(student))
         write_autograded(self.course, self.lab, graded)
         row = Row(
             student=student,
@@ -293,26 +295,40 @@ class _Run:
             exercises={name: asdict(result) for name, result in graded.results.items()},
             **graded.run,
         )
-        row = self._scores(row)
-        for name, result in graded.results.items():
-            if abs(row.recorded.get(f"test_{name}", -1.0) - result.score) > 1e-9:
-                raise InternalError(
-                    f"the gradebook holds {row.recorded.get(f'test_{name}')} for {name}, "
-                    f"the judge gave {result.score}"
-                )
+        row = self._scores(row, graded)
         if self.feedback:
             write_feedback(self.course, self.lab.name, student)
         self.state.store(student, self._key(submission), row.to_dict())
         (self.state.folder / "errors" / f"{student}.txt").unlink(missing_ok=True)
         self._add(row)
 
-    def _scores(self, row: Row) -> Row:
-        """The row with what the gradebook holds (a person may have graded by hand since)."""
+    def _settled(self, student: str) -> dict[str, float | None]:
+        lab = self.lab.name
+        with Gradebook(self.course.db_url, COURSE_ID) as gradebook:
+            try:
+                notebook = gradebook.find_submission_notebook(lab, lab, student)
+            except MissingEntry:  # never graded, or a run was killed right at its start
+                return {}
+            return {g.name: g.auto_score for g in notebook.grades if not g.needs_manual_grade}
+
+    def _scores(self, row: Row, graded: Graded | None = None) -> Row:
+        """The row with what the gradebook holds (a person may have graded by hand since).
+
+        InternalError if that is not what `graded` says.
+        """
         with Gradebook(self.course.db_url, COURSE_ID) as gradebook:
             notebook = gradebook.find_submission_notebook(self.lab.name, self.lab.name, row.student)
-            row.recorded = {grade.name: grade.score for grade in notebook.grades}
-            row.needs_manual = sorted(g.name for g in notebook.grades if g.needs_manual_grade)
+            grades = list(notebook.grades)
+            row.recorded = {grade.name: grade.score for grade in grades}
+            row.needs_manual = sorted(g.name for g in grades if g.needs_manual_grade)
             row.score, row.max = notebook.score, notebook.max_score
+            automatic = {grade.name: grade.auto_score for grade in grades}
+        for name, result in (graded.results if graded else {}).items():
+            stored = automatic.get(f"test_{name}")
+            if stored is None or abs(stored - result.score) > 1e-9:
+                raise InternalError(
+                    f"the gradebook holds {stored} for {name}, the judge gave {result.score}"
+                )
         return row
 
     def _key(self, submission: Submission) -> str:

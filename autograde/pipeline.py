@@ -129,6 +129,7 @@ class Graded:
     """A submission, its grafted notebook, its verdicts by exercise, and what each cell put out.
 
     `run` is what the engine says of the whole run: seconds, cpu_seconds, kernel_deaths, timeouts.
+    `settled`: {grade_id: automatic score} of what nobody had to look at when this grading began.
     """
 
     submission: Submission
@@ -136,6 +137,7 @@ class Graded:
     results: dict[str, TestResult]
     cells: dict[str, dict]
     run: dict[str, Any] = field(default_factory=dict)
+    settled: dict[str, float | None] = field(default_factory=dict)
 
 
 def grade_notebook(

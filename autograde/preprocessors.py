@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import html
+import json
 import re
 import time
 from pathlib import Path
@@ -13,10 +15,11 @@ import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbgrader import utils
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import NbGraderPreprocessor
+from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
 from autograde import pipeline, runstate
+from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
 
@@ -83,6 +86,61 @@ class RecordReceived(NbGraderPreprocessor):
             submission.timestamp = received
             gradebook.db.commit()
         return nb, resources
+
+
+class SaveGrades(SaveAutoGrades):
+    """nbgrader's SaveAutoGrades, which asks a person to look again only if something has changed.
+
+    nbgrader keeps a manual mark when a submission is graded again, but marks it as open: after
+    one more run over a class of 300 somebody would face 300 answers marked long ago. Here it stays
+    done as long as what it was given for is the same: a free answer's own text, and for a test
+    whose points a person has changed, all the code and the points of the test itself. What was
+    graded is remembered in autograde/state/LAB/answers/STUDENT.json (digests only).
+    """
+
+    def preprocess(self, nb, resources):
+        info = resources["nbgrader"]
+        coursedir = self.parent.parent.coursedir
+        folder = Course(Path(coursedir.root)).state / info["assignment"] / "answers"
+        path = folder / f"{info['student']}.json"
+        try:
+            self._before = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._before = {}
+        graded = getattr(self.parent.parent, "graded", None)
+        self._settled = None if graded is None else graded.settled
+        self._digests = {}
+        code = [cell.source for cell in nb.cells if cell.cell_type == "code"]
+        self._code = _digest(code)
+        nb, resources = super().preprocess(nb, resources)
+        write_atomically(path, json.dumps(self._digests).encode())
+        return nb, resources
+
+    def _add_score(self, cell, resources):
+        name = cell.metadata["nbgrader"]["grade_id"]
+        self._digests[name] = digest = (
+            _digest(cell.source) if utils.is_solution(cell) else self._code
+        )
+        grade = self.gradebook.find_grade(
+            name, self.notebook_id, self.assignment_id, self.student_id
+        )
+        settled = self._settled
+        if settled is None:
+            settled = {} if grade.needs_manual_grade else {name: grade.auto_score}
+        grade.auto_score, _ = utils.determine_grade(cell, self.log)
+        if grade.manual_score is None:
+            grade.needs_manual_grade = grade.auto_score is None
+        else:
+            same = name in settled and digest == self._before.get(name)
+            if not utils.is_solution(cell):
+                same = same and settled[name] == grade.auto_score
+            grade.needs_manual_grade = not same
+        # In one commit: a run that is killed leaves either what was or what is.
+        self.gradebook.db.commit()
+
+
+def _digest(value) -> str:
+    return hashlib.sha256(json.dumps(value).encode("utf-8", "replace")).hexdigest()
 
 
 class StripHiddenTests(NbGraderPreprocessor):

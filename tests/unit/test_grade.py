@@ -111,17 +111,60 @@ def test_a_second_run_grades_only_what_changed(folder):
     assert len(calls) == 7
 
 
+def by_hand(folder, student, name, score):
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        mark = gradebook.find_grade(name, mini.LAB, mini.LAB, student)
+        mark.manual_score, mark.needs_manual_grade = score, False
+        gradebook.find_comment("why_positive", mini.LAB, mini.LAB, student).manual_comment = "Yes."
+        gradebook.db.commit()
+
+
 def test_a_mark_given_by_hand_survives_and_is_shown(folder):
     mini.hand_in(folder, "ann", mini.solved(folder))
     run(folder)
-    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
-        mark = gradebook.find_grade("why_positive", mini.LAB, mini.LAB, "ann")
-        mark.manual_score, mark.needs_manual_grade = 0.5, False
-        gradebook.db.commit()
+    by_hand(folder, "ann", "why_positive", 0.5)
     rows, _ = run(folder)
     assert rows["ann"].score == 5.5 and rows["ann"].needs_manual == []
     rows, _ = run(folder, force=True)
     assert rows["ann"].score == 5.5
+    # Nothing that the mark was given for has changed: nobody has to look again.
+    assert rows["ann"].needs_manual == []
+    # Other code, the same answer.
+    mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
+    rows, _ = run(folder)
+    assert rows["ann"].needs_manual == [] and rows["ann"].recorded["why_positive"] == 0.5
+    # Another answer: the mark stays until a person has looked, and it is said.
+    mini.hand_in(folder, "ann", mini.solved(folder, why_positive="They are."))
+    rows, _ = run(folder)
+    assert rows["ann"].recorded["why_positive"] == 0.5
+    assert rows["ann"].needs_manual == ["why_positive"]
+    rows, _ = run(folder, force=True)
+    assert rows["ann"].needs_manual == ["why_positive"]
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        comment = gradebook.find_comment("why_positive", mini.LAB, mini.LAB, "ann")
+        assert comment.manual_comment == "Yes."
+
+
+def test_points_of_a_test_changed_by_hand_survive(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
+    run(folder)
+    by_hand(folder, "ann", "why_positive", 1.0)
+    by_hand(folder, "ann", "test_square", 1.75)
+    rows, _ = run(folder, force=True)
+    assert rows["ann"].recorded["test_square"] == 1.75 and rows["ann"].needs_manual == []
+    # A new attempt with other code, under another name and then not at all.
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    path = mini.hand_in(folder, "ann", mini.solved(folder), name="copy.ipynb")
+    path.with_name(f"{mini.LAB}.ipynb").unlink()
+    rows, _ = run(folder)
+    assert rows["ann"].recorded["test_square"] == 1.75
+    assert rows["ann"].needs_manual == ["test_square"]
+    rows, _ = run(folder, force=True)
+    assert rows["ann"].needs_manual == ["test_square"]
+    path.write_bytes(b"PK")
+    rows, _ = run(folder)
+    assert rows["ann"].status == "refused"
+    assert rows["ann"].recorded["test_square"] == 1.75
 
 
 def test_one_submission_that_breaks_the_grader_costs_nobody_else(folder):
