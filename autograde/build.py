@@ -269,6 +269,7 @@ def register(course: Course, lab: str) -> None:
     """
     from nbgrader.api import Gradebook
 
+    make_gradebook(course)
     source = source_notebook(course.solution_path(lab))
     if not _is_registered(course, lab, source):
         _write_notebook(source, course.source_path(lab))
@@ -280,6 +281,28 @@ def register(course: Course, lab: str) -> None:
         if due is not None and assignment.duedate != due:
             assignment.duedate = due
             gradebook.db.commit()
+
+
+def make_gradebook(course: Course) -> None:
+    """Make the course's SQLite gradebook if there is none, whole or not at all.
+
+    nbgrader makes one when it first looks, in many steps; killed between two of them, it leaves a
+    database that it cannot upgrade any more. Other databases are left to nbgrader.
+    """
+    from nbgrader.api import Gradebook
+    from sqlalchemy.engine import make_url
+
+    url = make_url(course.db_url)
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return
+    path = Path(url.database)
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".gradebook-", dir=path.parent) as scratch:
+        new = Path(scratch) / path.name
+        Gradebook(f"sqlite:///{new}", COURSE_ID).close()
+        os.replace(new, path)
 
 
 def _is_registered(course: Course, lab: str, source) -> bool:

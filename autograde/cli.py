@@ -203,6 +203,7 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
     from rich.progress import TimeRemainingColumn as Remaining
 
+    from autograde.build import write_atomically
     from autograde.intake import one_line, shown
 
     if json_file and json_file != "-":
@@ -233,7 +234,11 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
     else:
         if json_file:
             try:
-                Path(json_file).write_text(result.to_json(), encoding="utf-8")
+                target = Path(json_file).resolve()
+                if target.exists() and not target.is_file():  # a pipe
+                    target.write_text(result.to_json(), encoding="utf-8")
+                else:
+                    write_atomically(target, result.to_json().encode())
             except OSError as error:
                 raise CourseError(f"--json {json_file}: {error.strerror}") from None
         out = Console(highlight=False)

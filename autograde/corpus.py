@@ -225,8 +225,11 @@ def run(
 
 
 def _processes(jobs: int) -> Executor:
+    from autograde.execution import end_with_parent
+
     # Spawned: a fork would inherit the judge's threads.
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=end_with_parent)
 
 
 def solved_notebook(course, lab: str) -> dict:

@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import multiprocessing
 import os
 import secrets
 import selectors
@@ -43,6 +44,7 @@ __all__ = [
     "SandboxError",
     "SandboxUnavailable",
     "close",
+    "end_with_parent",
     "execute",
 ]
 
@@ -549,3 +551,20 @@ def close() -> None:
 
 
 atexit.register(close)
+
+
+def end_with_parent() -> None:
+    """In a worker process: end with the process that started it, even if that one was killed.
+
+    A worker of a pool otherwise waits for work for ever, and its kernels compute on.
+    """
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        parent.join()
+        with contextlib.suppress(Exception):
+            close()
+        os._exit(1)
+
+    if parent is not None:
+        threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

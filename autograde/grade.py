@@ -108,7 +108,10 @@ def process_pool(jobs: int) -> Executor:
     """A pool of `jobs` fresh processes (spawned: nothing of this process is inherited)."""
     import multiprocessing
 
-    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    from autograde.execution import end_with_parent
+
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=end_with_parent)
 
 
 def _wall(sandbox: str) -> str:

@@ -69,6 +69,10 @@ class RunState:
                     f"{self.folder.name} is being graded by another process; wait for its end",
                     status=1,
                 ) from None
+            # What a killed run was about to write; nobody else writes here while this is held.
+            for path in self.folder.rglob(".*"):
+                if path.is_file():
+                    path.unlink(missing_ok=True)
             yield
 
     def _write(self, path: Path, value: dict) -> None:
