@@ -150,6 +150,12 @@ def test_check_only_prints_while_grading(capsys, monkeypatch):
     assert "not right yet" in capsys.readouterr().out
 
 
+def test_nbgraders_validate_button_sees_a_failed_check(monkeypatch):
+    monkeypatch.setenv("NBGRADER_EXECUTION", "validate")
+    with pytest.raises(CheckFailed, match="not right yet"):
+        checker(LAB)("probability_ratio", lambda new, old: new - old)
+
+
 def test_unknown_names_are_told():
     with pytest.raises(ValueError, match="lab5_ppo"):
         checker("lab99")
