@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import glob
+import importlib.util
 import os
 import re
 import sys
@@ -33,6 +34,9 @@ ROSTER = "autograde/roster.csv"
 RECEIVED = "autograde/state/received.csv"
 
 COURSE_ID = "policy_gradients"
+
+# Of the pages that an instructor and a student see.
+TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 # What nbgrader leaves in the place of a solution.
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
@@ -243,12 +247,22 @@ def configure(c, course: Course) -> None:
     c.GenerateFeedback.exporter_class = "autograde.exporter.FeedbackExporter"
     c.GenerateFeedback.preprocessors = [
         "autograde.preprocessors.StripHiddenTests",
-        "nbgrader.preprocessors.GetGrades",
+        "autograde.preprocessors.Grades",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     # For the feedback pages, and for the formgrader's view of what a student has written.
     c.HTMLExporter.preprocessors = ["autograde.preprocessors.SafeHTML"]
     c.HTMLExporter.sanitize_html = True
+    # Templates that load nothing from other machines: the formgrader's page, then the feedback's.
+    c.HTMLExporter.extra_template_basedirs = [str(TEMPLATES), str(nbgrader_templates())]
+    c.HTMLExporter.template_name = "course_formgrade"
+    c.FeedbackExporter.template_name = "course_feedback"
+
+
+def nbgrader_templates() -> Path:
+    """Where nbgrader's own page templates lie, found without importing nbgrader."""
+    (package,) = importlib.util.find_spec("nbgrader").submodule_search_locations
+    return Path(package) / "server_extensions" / "formgrader" / "templates"
 
 
 def parse_time(text: str, where: str) -> datetime:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import html
 import os
+import re
 import time
 from pathlib import Path
 
 import nbformat
+from jinja2 import FileSystemLoader, PrefixLoader
 from nbconvert.exporters import HTMLExporter, NotebookExporter
 from nbconvert.filters import Highlight2HTML
-from traitlets import Bool
+from traitlets import Bool, default
 
-from autograde.course import Course
+from autograde.course import TEMPLATES, Course, nbgrader_templates
 from autograde.graft import graft
 from autograde.intake import Submission, take_in
 from autograde.pipeline import Lab, load_lab
@@ -21,6 +23,7 @@ from autograde.pipeline import Lab, load_lab
 REMARKS = "submission"
 # Of a feedback page's colors: characters of a cell, and seconds for the page.
 MAX_COLORED, MAX_SECONDS = 20_000, 3.0
+FONT = re.compile(r"@font-face\s*\{[^}]*\}")
 
 
 class SubmissionExporter(NotebookExporter):
@@ -74,6 +77,21 @@ class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without any script or markup of the student's own."""
 
     sanitize_html = Bool(True, help="Sanitize the HTML in Markdown and outputs.").tag(config=True)
+
+    @default("extra_loaders")
+    def _nbgraders_own_templates(self):
+        # By a name of their own: our template derives from the one that it takes the place of.
+        folder = FileSystemLoader(str(nbgrader_templates()))
+        return [PrefixLoader({"nbgrader": folder})]
+
+    def _init_resources(self, resources):
+        resources = super()._init_resources(resources)
+        style = TEMPLATES / "course_feedback" / "style.css"
+        resources["course_style"] = style.read_text(encoding="utf-8")
+        include = resources["include_css"]
+        # The icons of nbgrader's Bootstrap would be asked for in files beside the page.
+        resources["include_css"] = lambda name: FONT.sub("", include(name))
+        return resources
 
     def from_notebook_node(self, nb, resources=None, **kwargs):
         self.filters = {**self.filters, "highlight_code": bounded_highlighter(self)}

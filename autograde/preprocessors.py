@@ -7,6 +7,7 @@ import hashlib
 import html
 import json
 import re
+import secrets
 import time
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbgrader import utils
 from nbgrader.api import Gradebook
-from nbgrader.preprocessors import NbGraderPreprocessor, SaveAutoGrades
+from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Dict, Unicode
 
-from autograde import pipeline, runstate
+from autograde import formulas, pipeline, runstate
 from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
@@ -153,8 +154,33 @@ class StripHiddenTests(NbGraderPreprocessor):
         return cell, resources
 
 
-# Of Markdown that is rendered: characters of a cell, and seconds for a notebook.
-MAX_MARKDOWN, MAX_SECONDS = 10_000, 3.0
+class Grades(GetGrades):
+    """nbgrader's GetGrades for a page that shows comments as safe HTML, and what is still open.
+
+    Who grades may well quote in a comment what a student wrote.
+    """
+
+    def _get_comment(self, cell, resources):
+        super()._get_comment(cell, resources)
+        meta = cell.metadata.nbgrader
+        if meta["comment"]:
+            meta["comment"] = safe_markdown(meta["comment"][:MAX_MARKDOWN])
+
+    def _get_score(self, cell, resources):
+        super()._get_score(cell, resources)
+        grade = self.gradebook.find_grade(
+            cell.metadata.nbgrader["grade_id"],
+            self.notebook_id,
+            self.assignment_id,
+            self.student_id,
+        )
+        cell.metadata.nbgrader["waiting"] = grade.needs_manual_grade
+
+
+# Of Markdown that is rendered: characters of a cell, formulas in it, and seconds for a notebook.
+MAX_MARKDOWN, MAX_FORMULAS, MAX_SECONDS = 10_000, 200, 3.0
+# What the formgrader writes into its page of a submission as it is.
+NAMES = ("student", "first_name", "last_name", "notebook_path")
 
 
 class SafeHTML(NbGraderPreprocessor):
@@ -167,6 +193,9 @@ class SafeHTML(NbGraderPreprocessor):
 
     def preprocess(self, nb, resources):
         self._spent = 0.0
+        for name in NAMES:
+            if isinstance(resources.get(name), str):
+                resources[name] = html.escape(resources[name])
         return super().preprocess(nb, resources)
 
     def preprocess_cell(self, cell, resources, index):
@@ -192,6 +221,8 @@ TAGS = {
 }
 # fmt: on
 # Only pictures that are in the page already: a remote one would tell its server who reads it.
+# A tag as bleach writes it: every attribute in quotes, which may hold a >.
+TAG = re.compile(r"""(<(?:[^<>"']|"[^"]*"|'[^']*')*>)""")
 INLINE_IMAGE = re.compile(r"data:image/(png|jpeg|gif);base64,[A-Za-z0-9+/=]*")
 
 
@@ -203,22 +234,63 @@ def _allowed(tag: str, name: str, value: str) -> bool:
     return name == "class" and tag in ("code", "div", "pre", "span")
 
 
+class _Renderer(IPythonRenderer):
+    """Leaves a mark in the place of each formula, to be drawn when the HTML has been cleaned.
+
+    Nobody can write the marks into a text: they are drawn at random for each text.
+    """
+
+    def __init__(self):
+        super().__init__(escape=False, exclude_anchor_links=True)
+        self.formulas: list[tuple[str, bool]] = []
+        self._name = secrets.token_hex(8)
+        self.mark = re.compile(rf"formula-{self._name}-(\d+)-")
+
+    def _kept(self, tex: str, display: bool) -> str:
+        self.formulas.append((tex, display))
+        return f"formula-{self._name}-{len(self.formulas) - 1}-"
+
+    def block_math(self, body):
+        return self._kept(body, True)
+
+    def inline_math(self, body):
+        return self._kept(body, False)
+
+    def latex_environment(self, name, body):
+        return self._kept(f"\\begin{{{name}}}{body}\\end{{{name}}}", True)
+
+    def drawn(self, found: re.Match) -> str:
+        """The formula in the place of a mark, as HTML."""
+        number = int(found[1])
+        if number < MAX_FORMULAS:
+            return formulas.drawn(*self.formulas[number])
+        return self.typed(found)
+
+    def typed(self, found: re.Match) -> str:
+        """The formula's TeX in the place of a mark, as text."""
+        return html.escape(f"${self.formulas[int(found[1])][0]}$")
+
+
 @functools.lru_cache(maxsize=4096)
 def safe_markdown(source: str) -> str:
     """Markdown whose rendering is that of `source` without script, as one block of HTML.
 
-    The block has no line break (they are written as character references), so a Markdown
-    renderer finds no end of it and leaves it alone.
+    Formulas are drawn (autograde.formulas). The block has no line break (they are written as
+    character references), so a Markdown renderer finds no end of it and leaves it alone.
     """
-    renderer = IPythonRenderer(escape=False, exclude_anchor_links=True)
-    rendered = bleach.clean(
+    renderer = _Renderer()
+    cleaned = bleach.clean(
         MarkdownWithMath(renderer=renderer).render(source),
         tags=TAGS,
         attributes=_allowed,
         protocols={"http", "https", "data"},
         strip=True,
     )
-    return _block("div", rendered.strip())
+    # A drawing inside a tag (a picture's alt text) would end its attribute: there, text.
+    parts = TAG.split(cleaned)
+    parts[0::2] = [renderer.mark.sub(renderer.drawn, part) for part in parts[0::2]]
+    parts[1::2] = [renderer.mark.sub(renderer.typed, part) for part in parts[1::2]]
+    return _block("div", "".join(parts).strip())
 
 
 def as_it_is(source: str) -> str:

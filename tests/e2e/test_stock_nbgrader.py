@@ -169,8 +169,24 @@ def test_the_formgraders_page_of_a_submission_has_no_script_of_the_student(folde
             cell.update(outputs=[output], execution_count=1)
         notebook["cells"].append(cell)
     exporter = HTMLExporter(config=Course(folder).nbgrader_config())
-    page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook))
+    # What the formgrader's handler gives along (names come from lists that others have made).
+    resources = {
+        "index": 0,
+        "total": 1,
+        "base_url": "",
+        "submission_id": "0",
+        "assignment_id": mini.LAB,
+        "notebook_id": mini.LAB,
+        "student": "</a><script>evil()</script>",
+        "last_name": "<script>evil()</script>",
+        "first_name": "<img src=x onerror=evil()>",
+        "notebook_path": '"><script>evil()</script>',
+    }
+    page, _ = exporter.from_notebook_node(nbformat.from_dict(notebook), resources=resources)
+    assert "Submission 1 / 1" in page
     assert not any("evil" in script for script in re.findall(r"<script[^>]*>[^<]*", page))
+    assert "<img src=x" not in page
+    assert "cdnjs" not in page and "https://" not in page
 
 
 def test_stock_generate_assignment_writes_the_bytes_of_our_build(folder):
