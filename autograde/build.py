@@ -290,13 +290,11 @@ def make_gradebook(course: Course) -> None:
     database that it cannot upgrade any more. Other databases are left to nbgrader.
     """
     from nbgrader.api import Gradebook
-    from sqlalchemy.engine import make_url
 
-    url = make_url(course.db_url)
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
-        return
-    path = Path(url.database)
-    if path.exists():
+    from autograde.backup import sqlite_path
+
+    path = sqlite_path(course)
+    if path is None or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gradebook-", dir=path.parent) as scratch:

@@ -7,9 +7,11 @@ its mark: what fails is caught, listed, and everyone else goes on.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import sqlite3
 import time
 import traceback
 import warnings
@@ -31,7 +33,7 @@ from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 
-from autograde import build, pipeline
+from autograde import backup, build, pipeline
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
@@ -83,6 +85,7 @@ def grade_class(
         execute, sandbox = pipeline.default_execute(), _wall(sandbox)
     state = RunState(course, lab_name)
     with state.locked():
+        keep_gradebook(course)
         build.register(course, lab_name)
         run = _Run(course, lab, state, judge, sandbox, limits, feedback, force)
         run.execute = execute
@@ -102,6 +105,23 @@ def grade_class(
         sandbox=run.protections,
         seconds=time.monotonic() - started,
     )
+
+
+def keep_gradebook(course: Course) -> None:
+    """A copy of the gradebook before anything is written; CourseError if it cannot be read."""
+    try:
+        backup.keep(course)
+    except sqlite3.DatabaseError as error:
+        raise CourseError(
+            f"the gradebook {backup.sqlite_path(course)} cannot be read ({error}); "
+            f"put a copy from {backup.folder(course)} in its place",
+            status=1,
+        ) from None
+    except OSError as error:
+        raise CourseError(
+            f"no copy of the gradebook can be made in {backup.folder(course)} ({error.strerror})",
+            status=1,
+        ) from None
 
 
 def process_pool(jobs: int) -> Executor:
@@ -163,6 +183,7 @@ class _Run:
         self.requests = pipeline.make_requests(lab, self.seed, judge)
         self.rows: list[Row] = []
         self.protections: dict = {}
+        self.tests_digest = pipeline.tests_digest()
         with Gradebook(course.db_url, COURSE_ID) as gradebook:
             assignment = gradebook.find_assignment(lab.name)
             self.recorded = {submission.student.id for submission in assignment.submissions}
@@ -247,8 +268,11 @@ class _Run:
         if not self.force and student in self.recorded:
             stored = self.state.row(student, self._key(submission))
             if stored is not None and self.course.autograded_path(student, self.lab.name).is_file():
-                self._add(self._scores(Row.from_dict({**stored, "unchanged": True})))
-                return None
+                row = Row.from_dict({**stored, "unchanged": True})
+                # Not so when somebody has put an older gradebook back.
+                with contextlib.suppress(InternalError, MissingEntry):
+                    self._add(self._scores(row))
+                    return None
         notebook = grafted_notebook(self.lab, submission)
         if submission.refusal is not None:
             results = pipeline.refused_results(self.lab, submission.refusal)
@@ -298,7 +322,7 @@ class _Run:
             exercises={name: asdict(result) for name, result in graded.results.items()},
             **graded.run,
         )
-        row = self._scores(row, graded)
+        row = self._scores(row)
         if self.feedback:
             write_feedback(self.course, self.lab.name, student)
         self.state.store(student, self._key(submission), row.to_dict())
@@ -314,10 +338,10 @@ class _Run:
                 return {}
             return {g.name: g.auto_score for g in notebook.grades if not g.needs_manual_grade}
 
-    def _scores(self, row: Row, graded: Graded | None = None) -> Row:
+    def _scores(self, row: Row) -> Row:
         """The row with what the gradebook holds (a person may have graded by hand since).
 
-        InternalError if that is not what `graded` says.
+        InternalError if the tests' automatic scores there are not those of the row.
         """
         with Gradebook(self.course.db_url, COURSE_ID) as gradebook:
             notebook = gradebook.find_submission_notebook(self.lab.name, self.lab.name, row.student)
@@ -326,17 +350,23 @@ class _Run:
             row.needs_manual = sorted(g.name for g in grades if g.needs_manual_grade)
             row.score, row.max = notebook.score, notebook.max_score
             automatic = {grade.name: grade.auto_score for grade in grades}
-        for name, result in (graded.results if graded else {}).items():
-            stored = automatic.get(f"test_{name}")
-            if stored is None or abs(stored - result.score) > 1e-9:
+        for name, result in row.exercises.items():
+            stored, given = automatic.get(f"test_{name}"), result["score"]
+            if stored is None or abs(stored - given) > 1e-9:
                 raise InternalError(
-                    f"the gradebook holds {stored} for {name}, the judge gave {result.score}"
+                    f"the gradebook holds {stored} for {name}, the judge gave {given}"
                 )
         return row
 
     def _key(self, submission: Submission) -> str:
         """Changes when anything changes that the recorded marks depend on."""
-        parts = (submission.digest, self.lab.digest, self.course.db_url, str(submission.received))
+        parts = (
+            submission.digest,
+            self.lab.digest,
+            self.tests_digest,
+            self.course.db_url,
+            str(submission.received),
+        )
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

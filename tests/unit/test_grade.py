@@ -13,7 +13,7 @@ import mini
 import pytest
 from nbgrader.api import Gradebook
 
-from autograde import build, grade, pipeline
+from autograde import backup, build, grade, pipeline
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.runstate import RunState, open_seed
@@ -390,3 +390,47 @@ def test_the_score_in_the_gradebook_is_checked_against_the_verdict(folder, monke
     monkeypatch.setattr(pipeline, "verdict_outputs", lambda verdict: [])
     rows, _ = run(folder)
     assert rows["ann"].status == "error" and "the judge gave" in rows["ann"].reason
+
+
+def test_every_run_leaves_a_copy_of_the_gradebook_from_before(folder):
+    copies = Course(folder).state / "backups"
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    run(folder)
+    before = sorted(copies.iterdir())
+    assert before
+    mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
+    rows, _ = run(folder)
+    assert rows["ann"].score == 1
+    newest = sorted(copies.iterdir())[-1]
+    # Taking the run back is copying a file, and the next run grades what is then open.
+    gradebook = folder / "autograde" / "gradebook.db"
+    shutil.copyfile(newest, gradebook)
+    assert marks(folder)["ann"]["test_square"] == (2.0, False)
+    rows, _ = run(folder)
+    assert rows["ann"].recorded["test_square"] == 1.0 and not rows["ann"].unchanged
+    run(folder)
+    count = len(list(copies.iterdir()))
+    # Nothing has changed in between: no further copy.
+    rows, _ = run(folder)
+    assert rows["ann"].unchanged and len(list(copies.iterdir())) == count
+    for number in range(backup.KEPT + 3):
+        by_hand(folder, "ann", "why_positive", number / 100)
+        backup.keep(Course(folder))
+    assert len(list(copies.iterdir())) == backup.KEPT
+
+
+def test_a_gradebook_that_cannot_be_read_is_one_clear_line(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    (folder / "autograde" / "gradebook.db").write_bytes(b"not a database, whatever it was" * 300)
+    with pytest.raises(CourseError, match=r"gradebook\.db cannot be read .*backups"):
+        run(folder)
+
+
+def test_a_changed_hidden_test_grades_everyone_again(folder, monkeypatch):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    assert run(folder)[0]["ann"].unchanged
+    monkeypatch.setattr(pipeline, "tests_digest", lambda: "other code")
+    assert not run(folder)[0]["ann"].unchanged
