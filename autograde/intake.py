@@ -401,14 +401,14 @@ def name_problem(student: str) -> str | None:
     """Why a folder's name in submitted/ cannot be a student's id, or None.
 
     nbgrader strips blanks from an id and reads it as a pattern of file names: `ann ` would be
-    graded as `ann`, and `*` as everyone.
+    graded as `ann`, and `*` as everyone. Its formgrader writes an id into pages as it is.
     """
     if not student.isprintable():
         return "has characters that cannot be printed"
     if student != student.strip():
         return "begins or ends with a blank"
-    if any(c in student for c in "*?[]{}\\"):
-        return "has one of the characters * ? [ ] { } \\"
+    if any(c in student for c in '*?[]{}\\<>"'):
+        return 'has one of the characters * ? [ ] { } \\ < > "'
     if len(student.encode()) > MAX_NAME_BYTES:
         return f"is longer than {MAX_NAME_BYTES} bytes"
     return None
