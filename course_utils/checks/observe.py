@@ -100,9 +100,10 @@ def guarded(case: dict, action: Callable[[], dict]) -> dict:
 
 
 def _random_states() -> dict[str, Any]:
+    _, keys, position, *_ = np.random.get_state()
     return {
         "torch": torch.get_rng_state().numpy().tobytes(),
-        "numpy": repr(np.random.get_state()[1:3]),
+        "numpy": (keys.tobytes(), position),
         "random": hash(random.getstate()),
     }
 
