@@ -112,8 +112,10 @@ def judge(
         return Verdict(0.0, points, message, mistake, False, _aspects(spec, set(spec.weights)))
     from autograde.judge.mistakes import known_mistakes
 
-    observed = copy.deepcopy(observation)
-    cases = copy.deepcopy(_cases(exercise_id, seed))
+    # What `complete` adds to them holds for this answer only; what they hold already is shared.
+    answers = [dict(entry, facts=dict(entry["facts"])) for entry in observation["cases"]]
+    observed = {**observation, "cases": answers}
+    cases = [dict(case, expect=dict(case["expect"])) for case in _cases(exercise_id, seed)]
     try:
         for case, entry in zip(cases, observed["cases"], strict=bool(observed["callable"])):
             if spec.complete is not None:
