@@ -14,10 +14,11 @@ from pathlib import Path
 import bleach
 import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 
 from autograde import formulas, pipeline, runstate
 from autograde.build import write_atomically
@@ -183,13 +184,15 @@ MAX_MARKDOWN, MAX_FORMULAS, MAX_SECONDS = 10_000, 200, 3.0
 NAMES = ("student", "first_name", "last_name", "notebook_path")
 
 
-class SafeHTML(NbGraderPreprocessor):
+class SafeHTML(Preprocessor):
     """Leaves nothing in a notebook that becomes script in a page made from it.
 
     nbgrader's feedback and formgrader templates put rendered Markdown into the page as it is,
     whatever the exporter's `sanitize_html` says. So here, before the template: Markdown is
     rendered and cleaned (its renderer passes the result through), outputs are text and bitmaps.
     """
+
+    enabled = Bool(True, help="Whether to do so.").tag(config=True)
 
     def preprocess(self, nb, resources):
         self._spent = 0.0
