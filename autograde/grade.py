@@ -8,8 +8,6 @@ its mark: what fails is caught, listed, and everyone else goes on.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import sqlite3
 import time
@@ -374,14 +372,9 @@ class _Run:
 
     def _key(self, submission: Submission) -> str:
         """Changes when anything changes that the recorded marks depend on."""
-        parts = (
-            submission.digest,
-            self.lab.digest,
-            self.tests_digest,
-            self.course.db_url,
-            str(submission.received),
+        return pipeline.submission_key(
+            self.course, self.lab, self.tests_digest, submission.digest, submission.received
         )
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def _discard(executor: Executor | None) -> None:

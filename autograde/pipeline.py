@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -260,13 +261,25 @@ def default_execute() -> Callable[[bytes], bytes]:
 @functools.cache
 def tests_digest() -> str:
     """Changes when the code of the hidden tests changes: then every submission is graded anew."""
-    import course_utils.checks
+    import course_utils  # not its checks, which import torch: status asks too
 
+    checks = Path(course_utils.__file__).parent / "checks"
     digest = hashlib.sha256()
-    for package in (Path(__file__).parent / "judge", Path(course_utils.checks.__file__).parent):
+    for package in (Path(__file__).parent / "judge", checks):
         for path in sorted(package.glob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def submission_key(
+    course: Course, lab: Lab, tests: str, digest: str, received: datetime | None
+) -> str:
+    """Changes when anything changes that the marks of a submission depend on.
+
+    tests: tests_digest(); digest, received: the submission's (see autograde.intake.Submission).
+    """
+    parts = (digest, lab.digest, tests, course.db_url, str(received))
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def check_judge(lab: Lab, judge) -> None:
