@@ -60,6 +60,8 @@ LIMITS: dict[str, float] = {
     "total_output_bytes": 16_000_000,
     "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
     "flood_messages": 200_000,
+    "total_flood_bytes": 4 << 30,
+    "total_flood_messages": 3_000_000,
     "processes": 128,
     "file_bytes": 100 << 20,
     "restarts": 24,
@@ -495,10 +497,10 @@ class Engine:
         limits = state.limits
         if (
             cpu_s > limits["total_cpu_s"]
-            or state.received > 4 * limits["flood_bytes"]
-            or state.messages > 4 * limits["flood_messages"]
+            or state.received > limits["total_flood_bytes"]
+            or state.messages > limits["total_flood_messages"]
         ):
-            state.deadline = min(state.deadline, time.monotonic())  # a cell's share, cell by cell
+            state.deadline = min(state.deadline, time.monotonic())
 
     def _ready(self, state: _Job) -> bool:
         """See to it that there is a kernel, with the earlier cells run in it."""
