@@ -172,8 +172,18 @@ class Course:
         return self.feedback / student / lab / f"{lab}.html"
 
     # --- dates, from the instructor's side only -----------------------------------------
-    def due(self, lab: str) -> datetime | None:
-        """When `lab` is due, in UTC without time zone, from autograde/duedates.csv."""
+    def due(self, lab: str, student: str | None = None) -> datetime | None:
+        """When `lab` is due, in UTC without time zone, from autograde/duedates.csv.
+
+        For a student with a date of their own in the roster (column due_LAB), that one.
+        """
+        if student is not None:
+            from autograde.roster import load
+
+            roster = load(self)
+            own = roster.due(student, lab) if roster else None
+            if own is not None:
+                return own
         for row in _rows(self.root / DUE_DATES, ("lab", "due")):
             if row["lab"] == lab:
                 return parse_time(row["due"], DUE_DATES)
@@ -226,6 +236,7 @@ def configure(c, course: Course) -> None:
         # (symlinks would be followed), while collecting works as usual.
         os.path.join(glob.escape(str(course.submitted)), "*", "*"),
     ]
+    c.ZipCollectApp.extractor_plugin = "autograde.lms.SafeExtractor"
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.Autograde.exporter_class = "autograde.exporter.SubmissionExporter"

@@ -76,6 +76,7 @@ def grade_class(
         raise CourseError(problem, status=1)
     judge = judge or pipeline.default_judge()
     pipeline.check_judge(lab, judge)
+    course.due(lab_name, "")  # a mistake in the dates or the roster is found before the first mark
     chosen = _chosen(course, lab_name, only)
     unusable = {name: problem for name in chosen if (problem := name_problem(name))}
     names = [name for name in chosen if name not in unusable]
@@ -373,7 +374,12 @@ class _Run:
     def _key(self, submission: Submission) -> str:
         """Changes when anything changes that the recorded marks depend on."""
         return pipeline.submission_key(
-            self.course, self.lab, self.tests_digest, submission.digest, submission.received
+            self.course,
+            self.lab,
+            self.tests_digest,
+            submission.digest,
+            submission.received,
+            submission.late,
         )
 
 

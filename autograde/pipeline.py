@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -272,13 +272,18 @@ def tests_digest() -> str:
 
 
 def submission_key(
-    course: Course, lab: Lab, tests: str, digest: str, received: datetime | None
+    course: Course,
+    lab: Lab,
+    tests: str,
+    digest: str,
+    received: datetime | None,
+    late: timedelta = timedelta(0),
 ) -> str:
     """Changes when anything changes that the marks of a submission depend on.
 
-    tests: tests_digest(); digest, received: the submission's (see autograde.intake.Submission).
+    tests: tests_digest(); digest, received, late: the submission's (autograde.intake.Submission).
     """
-    parts = (digest, lab.digest, tests, course.db_url, str(received))
+    parts = (digest, lab.digest, tests, course.db_url, str(received), late.total_seconds())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

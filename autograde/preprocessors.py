@@ -74,8 +74,9 @@ class IsolatedExecute(NbGraderPreprocessor):
 class RecordReceived(NbGraderPreprocessor):
     """Puts the time the instructor's side received a submission into the gradebook.
 
-    nbgrader has just taken it from timestamp.txt in the submission, which its author can set.
-    Unknown stays unknown: no time, not late.
+    And what the student's own due date adds to the lab's, as an extension. nbgrader has just taken
+    the time from timestamp.txt in the submission, which its author can set. Unknown stays unknown:
+    no time, not late.
     """
 
     def preprocess(self, nb, resources):
@@ -86,6 +87,10 @@ class RecordReceived(NbGraderPreprocessor):
         with Gradebook(info["db_url"], COURSE_ID) as gradebook:
             submission = gradebook.find_submission(info["assignment"], info["student"])
             submission.timestamp = received
+            due = course.due(info["assignment"])
+            own = course.due(info["assignment"], info["student"])
+            if due is not None and own != due:  # else one granted in nbgrader stays
+                submission.extension = own - due
             gradebook.db.commit()
         return nb, resources
 
