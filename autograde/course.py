@@ -259,6 +259,7 @@ def configure(c, course: Course) -> None:
     c.GenerateFeedback.preprocessors = [
         "autograde.preprocessors.StripHiddenTests",
         "autograde.preprocessors.Grades",
+        "autograde.preprocessors.ForTheExchange",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     # For the feedback pages, and for the formgrader's view of what a student has written.
