@@ -46,6 +46,7 @@ __all__ = [
     "close",
     "end_with_parent",
     "execute",
+    "warm_up",
 ]
 
 # Seconds of CPU time count, because seconds on the clock depend on how busy the machine is; those
@@ -564,6 +565,7 @@ def _result(
 
 
 _engines: dict[tuple[int, str], Engine] = {}  # by process: a fork's copies are not its own
+_engines_lock = threading.Lock()
 
 
 def execute(job: bytes) -> bytes:
@@ -589,11 +591,25 @@ def execute(job: bytes) -> bytes:
     fails. Never for what the notebook does.
     """
     asked = json.loads(job)
-    key = (os.getpid(), asked.get("sandbox", "auto"))
-    engine = _engines.get(key)
-    if engine is None:
-        engine = _engines[key] = Engine(key[1])
-    return json.dumps(engine.run(asked)).encode()
+    return json.dumps(_engine(asked.get("sandbox", "auto")).run(asked)).encode()
+
+
+def warm_up(sandbox: str = "auto") -> None:
+    """Start this process's kernel server before the first job comes; what fails then fails there.
+
+    sandbox: as the jobs will ask for it.
+    """
+    with contextlib.suppress(SandboxError):
+        _engine(sandbox).server()
+
+
+def _engine(sandbox: str) -> Engine:
+    """This process's engine for a wall. Its threads (those of a Dask worker) share one."""
+    key = (os.getpid(), sandbox)
+    with _engines_lock:
+        if key not in _engines:
+            _engines[key] = Engine(sandbox)
+        return _engines[key]
 
 
 def close() -> None:
