@@ -58,14 +58,14 @@ def pages(course: Course, lab: str) -> list[Page]:
     return found
 
 
-def _newest_attempts(course: Course, lab: str) -> dict:
-    from autograde.attempts import Store, newest
+def _newest_attempts(course: Course, lab: str, student: str = "*") -> dict:
+    """The attempt that counts of each student, or of one."""
+    from autograde.attempts import RECORD, Attempt, Store, newest
 
-    store = Store(course, lab)
     by_student: dict[str, list] = {}
-    for attempt in store.read():
-        if attempt.folder.parent.parent == store.root and attempt.who.lms in WHERE:
-            by_student.setdefault(attempt.folder.parent.name, []).append(attempt)
+    for record in Store(course, lab).root.glob(f"{student}/*/{RECORD}"):
+        if not record.parent.parent.name.startswith("."):
+            by_student.setdefault(record.parent.parent.name, []).append(Attempt.read(record.parent))
     return {student: newest(attempts) for student, attempts in by_student.items()}
 
 
@@ -99,19 +99,24 @@ def for_the_exchange(course: Course, lab: str, student: str) -> None:
     """
     received = course.received(lab).get(student)
     folder = course.feedback_path(student, lab).parent
-    secret = _secret(course.submission_dir(student, lab)) or secrets.token_urlsafe(32)
+    places = [course.submission_dir(student, lab) / SECRET]  # where nbgrader collect puts it
+    attempt = _newest_attempts(course, lab, student).get(student)
+    if attempt is not None:  # collect keeps it beside the files
+        places = sorted((attempt.folder / "other").glob(f"*-{SECRET}"))
+    found = [secret for path in places if (secret := _secret(path))]
+    secret = found[0] if found else secrets.token_urlsafe(32)
     write_atomically(folder / SECRET, secret.encode())
     write_atomically(folder / TIMESTAMP, (f"{received} UTC" if received else "").encode())
 
 
-def _secret(folder: Path) -> str | None:
+def _secret(path: Path) -> str | None:
     """What nbgrader submit has drawn for a submission; None if that is not what lies there."""
     from autograde.intake import Refused, read_regular_file
 
-    if not os.path.lexists(folder / SECRET):
+    if not os.path.lexists(path):
         return None
     try:
-        text = read_regular_file(folder / SECRET)[:500].decode("ascii").strip()
+        text = read_regular_file(path)[:500].decode("ascii").strip()
     except (Refused, UnicodeDecodeError):
         return None
     return text if re.fullmatch(r"[\w-]{16,200}", text) else None

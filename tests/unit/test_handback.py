@@ -119,6 +119,21 @@ def test_the_exchange_finds_the_students_own_secret(course):
     assert (beside / "timestamp.txt").read_text() == "2026-05-31 20:00:00 UTC"
 
 
+def test_the_secret_of_the_attempt_that_counts_is_taken(course, tmp_path):
+    for number in (1, 2):
+        folder = tmp_path / f"batch{number}" / "ann"
+        folder.mkdir(parents=True)
+        answer = f"answer {number}"
+        notebook = mini.solved(course.root, why_positive=answer)
+        (folder / f"{LAB}.ipynb").write_text(json.dumps(notebook))
+        (folder / "submission_secret.txt").write_text(f"{number}" * 64)
+        assert cli.main(["collect", LAB, str(folder.parent), "--course", str(course.root)]) == 0
+        page(course, "ann")
+        handback.for_the_exchange(course, LAB, "ann")
+        beside = course.feedback_path("ann", LAB).parent / "submission_secret.txt"
+        assert beside.read_text() == f"{number}" * 64
+
+
 @pytest.mark.parametrize("kind", ["missing", "empty", "binary", "long", "link", "folder"])
 def test_what_is_no_secret_is_replaced_by_one(course, tmp_path, kind):
     """nbgrader's release_feedback stops at a page without one, for the whole class."""
