@@ -116,6 +116,12 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
     help="CPU seconds a cell may use (default: 60).",
 )
 @click.option("--no-feedback", is_flag=True, help="Do not write the students' feedback pages.")
+@click.option(
+    "--executor",
+    metavar="WHERE",
+    default="local",
+    help="Where students' code runs: local (default), or dask://HOST:PORT, a Dask scheduler.",
+)
 @COURSE_OPTION
 @DB_OPTION
 def grade(
@@ -127,6 +133,7 @@ def grade(
     unsandboxed: bool,
     cell_seconds: int | None,
     no_feedback: bool,
+    executor: str,
     course_dir: str | None,
     db: str | None,
 ) -> int:
@@ -150,6 +157,7 @@ def grade(
         json_file,
         only=students,
         jobs=jobs,
+        executor=executor,
         force=force,
         sandbox="none" if unsandboxed else "auto",
         limits=limits,
@@ -195,8 +203,45 @@ def demo(keep: str | None, jobs: int | None, unsandboxed: bool, course_dir: str 
     return status
 
 
-def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
+def grade_and_report(
+    course,
+    lab: str,
+    json_file: str | None = None,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    sandbox: str = "auto",
+    **options,
+) -> int:
     """grade_class with a progress bar and a line per submission on stderr, then the table."""
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from autograde import executors
+    from autograde.aside import Aside
+    from autograde.intake import students
+    from autograde.runstate import RunState
+
+    if json_file and json_file != "-":
+        check_writable(Path(json_file))
+    with ExitStack() as stack:
+        workers = executors.connect(executor, jobs)
+        stack.callback(workers.close)
+        sandbox = workers.wall(sandbox)
+        graded = any(RunState(course, lab).graded.glob("*.json"))
+        if students(course, lab) and (options.get("force") or not graded):
+            # While this process imports nbgrader: both take seconds, and there is work for sure.
+            workers.start(sandbox)
+            aside = Aside(executors.beside(workers.jobs))
+            stack.callback(aside.close)
+            options["aside"] = aside
+        options |= {"jobs": workers.jobs, "make_executor": workers.make, "sandbox": sandbox}
+        if workers.execute is not None:
+            options["execute"] = workers.execute
+        return _grade_and_report(course, lab, json_file, **options)
+
+
+def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int:
     from pathlib import Path
 
     from rich.console import Console
@@ -207,8 +252,6 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
     from autograde.build import write_atomically
     from autograde.intake import one_line, shown
 
-    if json_file and json_file != "-":
-        check_writable(Path(json_file))
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -72,6 +72,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def beside(jobs: int) -> int:
+    """Processes that judge and write pages, for as many kernels at a time."""
+    return max(1, jobs // 4)
+
+
 # --- this machine ------------------------------------------------------------------------------
 
 

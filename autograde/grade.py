@@ -29,7 +29,7 @@ from autograde import backup, build, pipeline
 from autograde.aside import Aside, Here
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
-from autograde.executors import cores, process_pool
+from autograde.executors import beside, cores, process_pool
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
 from autograde.intake import Submission, name_problem, students, take_in
 from autograde.pipeline import Graded, InternalError, Lab
@@ -122,11 +122,6 @@ def keep_gradebook(course: Course) -> None:
             f"no copy of the gradebook can be made in {backup.folder(course)} ({error.strerror})",
             status=1,
         ) from None
-
-
-def beside(jobs: int) -> int:
-    """Processes that judge and write pages, for as many kernels at a time."""
-    return max(1, jobs // 4)
 
 
 def _wall(sandbox: str) -> str:
