@@ -90,11 +90,9 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
 
     record = read_record(course, lab, student)
     received = course.received(lab).get(student)
-    due = course.due(lab, student)
-    late = max(received - due, timedelta(0)) if received and due else timedelta(0)
+    late = lateness(course, student, lab, received)
     remarks = list(record.notes) if record else []
     if record and record.marked_late and received is None:
-        late = MARKED_LATE
         remarks.insert(0, "marked as late where it was handed in; by how much is not known")
     untaken = record.refusals if record else []
     try:
@@ -111,6 +109,17 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
         )
     remarks += [f"not taken: {line}" for line in untaken[:3]]
     return Submission(student, lab, cells, None, (*remarks, *notes), digest, received, late)
+
+
+def lateness(course: Course, student: str, lab: str, received: datetime | None) -> timedelta:
+    """By how much a submission came after the student's due date; zero if that is not known."""
+    from autograde.placed import read_record
+
+    if received is None:
+        record = read_record(course, lab, student)
+        return MARKED_LATE if record and record.marked_late else timedelta(0)
+    due = course.due(lab, student)
+    return max(received - due, timedelta(0)) if due else timedelta(0)
 
 
 def with_untaken(reason: str, untaken: list[str], folder: Path) -> str:
