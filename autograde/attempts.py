@@ -41,6 +41,8 @@ UNMATCHED, UNDONE, INCOMING = ".unmatched", ".undone", ".incoming-"
 RECORD = "attempt.json"
 # Of one attempt. More is refused by name; notebooks come first.
 MAX_FILES, MAX_BYTES = 100, 100 * archives.MB
+# What nbgrader submit adds to a submission: nobody's work, and no time to go by.
+BESIDE = ((placed.TIMESTAMP,), ("submission_secret.txt",))
 ISO = "%Y-%m-%dT%H:%M:%S.%f"
 # As nbgrader's exchange writes it (nbgrader.exchange.abc.Exchange.timestamp_format).
 TIMESTAMP_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -229,7 +231,7 @@ class _Taker:
         try:
             if path[-1].casefold().endswith(".zip") and entry.refused is None:
                 self._unpack(entry, path)
-            elif path == (placed.TIMESTAMP,):
+            elif path in BESIDE:
                 self._keep(entry, path[-1])
             else:
                 self._save(entry, path, name)
@@ -381,8 +383,9 @@ class Store:
         former = attempt.folder.parent
         os.rename(attempt.folder, target)
         attempt.folder = target
-        with contextlib.suppress(OSError):  # not empty yet
-            former.rmdir()
+        if attempt.stored:
+            with contextlib.suppress(OSError):  # not empty yet
+                former.rmdir()
 
 
 def _folders(path: Path) -> list[Path]:
@@ -433,12 +436,18 @@ def adopt(
 
 
 def place(
-    course: Course, lab: str, student: str, attempt: Attempt, received: datetime | None
+    course: Course,
+    lab: str,
+    student: str,
+    attempt: Attempt,
+    received: datetime | None,
+    kept: Path | None = None,
 ) -> bool:
     """Make submitted/STUDENT/LAB what the attempt holds; whether anything had to change.
 
     The folder is exchanged as a whole. `received` goes into timestamp.txt, so that the formgrader
-    finds it equal to the time in the gradebook and asks for no second grading.
+    finds it equal to the time in the gradebook and asks for no second grading. What was there
+    before goes, or is moved to `kept`.
     """
     target = course.submission_dir(student, lab)
     _check_no_link(course, target.parent)
@@ -454,7 +463,7 @@ def place(
             (new / placed.TIMESTAMP).write_text(stamp, encoding="utf-8")
         new.chmod(0o755)
         _sync(new)
-        _exchange(new, target)
+        _exchange(new, target, kept)
         changed = True
     path = placed.record_path(course, lab, student)
     record = attempt.record().to_json()
@@ -489,12 +498,16 @@ def collected_students(course: Course, lab: str) -> set[str]:
     return {path.stem for path in folder.glob("*.json")} if folder.is_dir() else set()
 
 
-def _exchange(new: Path | None, target: Path) -> None:
-    """Put `new` in the place of `target`, which goes; a kill in between leaves both aside."""
+def _exchange(new: Path | None, target: Path, kept: Path | None = None) -> None:
+    """Put `new` in the place of `target`, which goes, or to `kept`; a kill leaves both aside."""
     old = None
     if os.path.lexists(target):
-        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        os.rename(target, old / target.name)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(target, kept)
+        else:
+            old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+            os.rename(target, old / target.name)
     if new is not None:
         os.rename(new, target)
     if old is not None:

@@ -85,8 +85,8 @@ class Identity:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """The same for every attempt of one person in one source."""
-        return self.lms, key(self.id), key(self.student)
+        """The same for every attempt of one person in one source; `Ann` may not be `ann`."""
+        return self.lms, unicodedata.normalize("NFC", self.id), self.student
 
     @property
     def label(self) -> str:
