@@ -9,6 +9,8 @@ keeps another from its mark: what fails is caught, listed, and everyone else goe
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import os
 import sqlite3
 import time
@@ -73,6 +75,7 @@ def grade_class(
     problem = build.out_of_step(course, lab_name)
     if problem:
         raise CourseError(problem, status=1)
+    _course_config(course)  # a mistake in nbgrader_config.py is found before the first mark
     chosen = _chosen(course, lab_name, only)
     unusable = {name: problem for name in chosen if (problem := name_problem(name))}
     names = [name for name in chosen if name not in unusable]
@@ -473,8 +476,16 @@ def write_feedback(course: Course, lab: str, student: str) -> None:
     _convert(GenerateFeedback, _TrustedFolder, _config(course, lab, student), None)
 
 
+@functools.lru_cache(maxsize=1)
+def _course_config(course: Course):
+    """What nbgrader's own commands would see here: a late penalty, say, is set in its own way."""
+    from autograde.exchange import read_config
+
+    return read_config(course)
+
+
 def _config(course: Course, lab: str, student: str):
-    config = course.nbgrader_config()
+    config = copy.deepcopy(_course_config(course))
     config.CourseDirectory.assignment_id = lab
     config.CourseDirectory.student_id = student
     return config
