@@ -135,7 +135,7 @@ def _lab(course: Course, lab: str, gradebook: Gradebook) -> Progress:
     rows = _rows(course, lab)
     state_of = _attempt(problems, lambda: _sorter(course, lab, rows, marks, received), None)
     for student in handed_in:
-        state = state_of(student) if state_of else NEW
+        state = _attempt(problems, lambda s=student: state_of(s) if state_of else NEW, NEW)
         progress.by_state.setdefault(state, []).append(student)
         row = rows.get(student, {}).get("row", {})
         progress.late += _attempt(
