@@ -371,8 +371,11 @@ def read_result(raw: bytes) -> dict:
 
 
 def timed_out(result: dict) -> bool:
-    """Whether something in stage 3's answer took too long."""
-    return bool(result.get("timeouts"))
+    """Whether something in stage 3's answer took too long, or a kernel was killed from outside.
+
+    The latter is what a machine does that runs out of memory, and a neighbor may have used it up.
+    """
+    return bool(result.get("timeouts") or result.get("kernels_killed"))
 
 
 def run_job(execute: Callable[[bytes], bytes], job: bytes) -> dict:
