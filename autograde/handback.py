@@ -143,7 +143,8 @@ def feedback_command(lab: str, output: str | None, course_dir: str | None) -> in
         write_atomically(target, packed(found))
     except OSError as error:
         raise CourseError(f"{target} cannot be written: {error.strerror}", status=1) from None
-    click.echo(f"{target}: {len(found)} pages, {target.stat().st_size:,} bytes")
+    shown = target.relative_to(course.root) if target.is_relative_to(course.root) else target
+    click.echo(f"{shown}: {len(found)} pages, {target.stat().st_size:,} bytes")
     for source, count in sorted(Counter(page.source for page in found).items(), reverse=True):
         if source:
             click.echo(f"  {count} named for {source.capitalize()}. Upload {WHERE[source]}")
