@@ -53,8 +53,9 @@ __all__ = [
 # only stop what sleeps.
 LIMITS: dict[str, float] = {
     "cell_cpu_s": 60,
-    "cell_idle_s": 45,  # neither computing nor waiting for its turn: asleep, however busy the rest
+    "cell_idle_s": 30,  # neither computing nor waiting for its turn: asleep, however busy the rest
     "cell_wall_s": 240,
+    "clock_stops": 4,  # cells stopped by the clock before the rest of the notebook is left out
     "total_wall_s": 900,
     "memory_bytes": 4 << 30,
     "output_bytes": 1_000_000,  # kept of one cell
@@ -90,6 +91,7 @@ class _Run:
     reason: str = ""  # why it was stopped, in words for a student
     kernel_dead: bool = False
     started: bool = False  # the kernel was alive when the code was sent
+    by_clock: bool = False  # it was stopped, and not for its computing or printing
     killed: bool = False  # the kernel was, by a signal that cannot be caught and that is not ours
     received: int = 0  # bytes
     messages: int = 0
@@ -105,6 +107,7 @@ class _Session:
         self.limits = limits
         self.channels: list[Channel] = []
         self.cpu_s = 0.0
+        self.idle_s = 2.0  # between a cell's reply and the word that all its output has been sent
         self.processes, self.most_memory = 0, float("inf")
         self._key = kernel.connection["key"].encode()
         self._id = secrets.token_hex(8)
@@ -238,6 +241,8 @@ class _Session:
         while True:
             now = time.monotonic()
             if reply is not None and (idle or now > idle_by):
+                if not idle:  # it has cut its own tongue out: no use in waiting so long again
+                    self.idle_s = 0.1
                 break
             for channel, message in self._receive((idle_by or poll_at) - now):
                 result.messages += 1
@@ -258,7 +263,7 @@ class _Session:
                     elif kind == "execute_reply" and reply is None:
                         answer = parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
-                        idle_by = time.monotonic() + 2
+                        idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
                     continue
             now = time.monotonic()
@@ -283,6 +288,7 @@ class _Session:
             if usage.get("cpu_s", 0.0) - cpu_before > limits["cell_cpu_s"]:
                 result.reason = f"stopped after {limits['cell_cpu_s']:g} s of computing"
             elif now > min(wall_end, asleep_by):
+                result.by_clock = True
                 result.reason = f"stopped after {now - started:.0f} s"
             elif (
                 result.received > limits["flood_bytes"]
@@ -338,6 +344,7 @@ class _Job:
     replay: list[str] = field(default_factory=list)  # sources that later cells may need
     deaths: int = 0
     timeouts: int = 0
+    clock_stops: int = 0
     killed: int = 0
     starts: int = 0
     cpu_s: float = 0.0
@@ -488,6 +495,7 @@ class Engine:
 
     def _count(self, state: _Job, run: _Run) -> None:
         state.timeouts += run.status == "timeout"
+        state.clock_stops += run.by_clock
         state.killed += run.killed
         state.received += run.received
         state.messages += run.messages
@@ -498,6 +506,7 @@ class Engine:
         limits = state.limits
         if (
             cpu_s > limits["total_cpu_s"]
+            or state.clock_stops > limits["clock_stops"]
             or state.received > limits["total_flood_bytes"]
             or state.messages > limits["total_flood_messages"]
         ):

@@ -511,6 +511,25 @@ s.send(b"end")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
+def test_kernel_that_cannot_speak_is_not_waited_for_at_every_cell():
+    started = time.monotonic()
+    mute = """
+session = type(get_ipython().kernel.session)
+honest = session.send
+def send(self, stream, kind, *args, **kwargs):
+    return None if kind == "status" else honest(self, stream, kind, *args, **kwargs)
+session.send = send
+"""
+    result = run("1", mute, *["x = 1"] * 20, cell_cpu_s=5, cell_wall_s=20)
+    assert statuses(result) == ["ok"] * 22
+    assert time.monotonic() - started < 20
+
+
+def test_notebook_that_is_always_asleep_does_not_take_all_its_time():
+    result = run(*["import time; time.sleep(9)"] * 8, cell_wall_s=0.3, clock_stops=2)
+    assert statuses(result) == ["timeout"] * 3 + ["skipped"] * 5
+
+
 # --- observations --------------------------------------------------------------------------------
 
 

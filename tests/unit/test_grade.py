@@ -237,7 +237,8 @@ def test_an_engine_that_fails_is_listed(folder, answer):
     assert rows["ann"].status == "error" and rows["ann"].score is None
 
 
-def test_a_timeout_counts_only_the_second_time_and_alone(folder):
+@pytest.mark.parametrize("fault", ["timeouts", "kernels_killed"])
+def test_a_timeout_or_a_killed_kernel_counts_only_the_second_time_and_alone(folder, fault):
     for name in ("ann", "bob"):
         mini.hand_in(folder, name, mini.solved(folder))
     seen = []
@@ -246,7 +247,7 @@ def test_a_timeout_counts_only_the_second_time_and_alone(folder):
         result = json.loads(mini.fake_execute(job))
         seen.append(job)
         if len(seen) == 1:  # ann's first try
-            result["timeouts"] = 1
+            result[fault] = 1
             result["observations"]["test_square"] = {"failure": "timeout"}
         return json.dumps(result).encode()
 
@@ -263,7 +264,7 @@ def test_a_timeout_counts_only_the_second_time_and_alone(folder):
 
     def always(job):
         result = json.loads(mini.fake_execute(job))
-        result["timeouts"] = 1
+        result[fault] = 1
         result["observations"]["test_square"] = {"failure": "timeout"}
         seen.append(job)
         return json.dumps(result).encode()
