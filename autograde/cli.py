@@ -19,7 +19,10 @@ COURSE_OPTION = click.option(
     help="The course's folder (default: the one around the working directory).",
 )
 DB_OPTION = click.option(
-    "--db", metavar="URL", help="Another gradebook, as a SQLAlchemy URL (default: SQLite)."
+    "--db",
+    metavar="URL",
+    envvar="COURSE_DB",
+    help="Another gradebook, as a SQLAlchemy URL (default: $COURSE_DB, else SQLite).",
 )
 
 

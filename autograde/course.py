@@ -80,17 +80,24 @@ class Course:
     """
 
     root: Path
-    db: str | None = field(default=None)
+    db: str | None = field(default=None, repr=False)  # may hold a password
 
     @classmethod
     def open(cls, root: Path | str | None = None, db: str | None = None) -> Course:
-        """The course at `root`, or the one around the working directory. CourseError if none."""
+        """The course at `root`, or the one around the working directory.
+
+        CourseError if there is none, or if the gradebook `db` cannot be used.
+        """
         path = Path(root).expanduser().resolve() if root is not None else find_root()
         if not (path / "solutions").is_dir():
             raise CourseError(
                 f"{path} is not a course (it has no folder solutions/); "
                 "start in the course's folder or name it: --course DIR"
             )
+        if db:
+            from autograde.database import check
+
+            check(db)
         return cls(path, db)
 
     # --- folders -----------------------------------------------------------------------

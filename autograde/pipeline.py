@@ -20,6 +20,7 @@ from typing import Any
 
 from autograde.build import BEGIN_HIDDEN
 from autograde.course import Course
+from autograde.database import without_password
 from autograde.errors import CourseError
 from autograde.graft import SKIP_TAG, graft, test_cells
 from autograde.intake import Submission, parse, plain_text
@@ -283,7 +284,8 @@ def submission_key(
 
     tests: tests_digest(); digest, received, late: the submission's (autograde.intake.Submission).
     """
-    parts = (digest, lab.digest, tests, course.db_url, str(received), late.total_seconds())
+    gradebook = without_password(course.db_url)
+    parts = (digest, lab.digest, tests, gradebook, str(received), late.total_seconds())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
