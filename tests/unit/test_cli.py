@@ -9,7 +9,7 @@ import time
 import mini
 import pytest
 
-from autograde import aside, cli, executors
+from autograde import cli
 
 
 @pytest.fixture(scope="module")
@@ -56,29 +56,12 @@ def test_build_says_what_it_did_and_check_exits_1_when_out_of_step(folder, capsy
     assert capsys.readouterr().out == "notebooks/mini_lab/mini_lab.ipynb written\n"
 
 
-class InThisProcess(executors.Local):
-    """Workers that are this process, and no sandbox."""
-
-    def wall(self, sandbox):
-        return sandbox
-
-    def start(self, sandbox):
-        pass
-
-    def make(self, jobs):
-        return mini.Serial()
-
-
 def test_grading_reports_and_its_status_tells_whether_all_have_a_mark(folder, capsys, monkeypatch):
-    from autograde import grade, pipeline
+    from autograde import pipeline
 
     mini.hand_in(folder, "ann", mini.solved(folder))
     mini.hand_in(folder, "zip", b"PK\x03\x04")
-    monkeypatch.setattr(aside, "Aside", lambda processes: aside.Here(mini.FakeJudge()))
-    monkeypatch.setattr(grade, "Aside", aside.Aside)
-    monkeypatch.setattr(pipeline, "default_execute", lambda: mini.fake_execute)
-    monkeypatch.setattr(executors, "Local", InThisProcess)
-    monkeypatch.setattr(grade, "_wall", lambda sandbox: sandbox)
+    mini.run_in_this_process(monkeypatch)
     command = ["grade", "mini_lab", "--no-feedback", "--course", str(folder)]
     assert cli.main(command) == 0
     out, err = capsys.readouterr()
