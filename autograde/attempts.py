@@ -41,6 +41,9 @@ UNMATCHED, UNDONE, INCOMING = ".unmatched", ".undone", ".incoming-"
 RECORD = "attempt.json"
 # Of one attempt. More is refused by name; notebooks come first.
 MAX_FILES, MAX_BYTES = 100, 100 * archives.MB
+# Of what is read for it, damaged files included.
+MAX_READ = 3 * MAX_BYTES
+TOO_MUCH = "is too much together with the other files: hand in the notebook only"
 # What nbgrader submit adds to a submission: nobody's work, and no time to go by.
 BESIDE = ((placed.TIMESTAMP,), ("submission_secret.txt",))
 ISO = "%Y-%m-%dT%H:%M:%S.%f"
@@ -67,7 +70,7 @@ class Sighting:
 
     @property
     def when(self) -> tuple[datetime, int]:
-        """Sorts attempts: it came in when it was received, at the latest when it was collected."""
+        """When it came in: when it was received, at the latest when it was collected."""
         return self.received or self.collected, self.order
 
     def says_the_same(self, other: Sighting) -> bool:
@@ -216,6 +219,7 @@ class _Taker:
         self.refused: list[list[str]] = []
         self.notes: list[str] = []
         self.room = MAX_BYTES
+        self.patience = MAX_READ
         self._places: set[str] = set()
         self._others = 0
         (folder / "files").mkdir()
@@ -245,14 +249,23 @@ class _Taker:
     def _save(self, entry: Entry, path: tuple[str, ...], name: str) -> None:
         if len(self.files) >= MAX_FILES:
             raise Refused(f"is one of more than {MAX_FILES} files: hand in the notebook only")
+        self._allow(entry)
         path = self._free(path)
         target = self.folder.joinpath("files", *path)
         size, digest = archives.save(entry, target, STUDENT_ZIP, self.room)
         self.room -= size
         self.files.append(File("/".join(path), name, digest, size))
 
+    def _allow(self, entry: Entry) -> None:
+        """Refused if there is no room for a file, or too much has been read for this attempt."""
+        if entry.refused is None:
+            self.patience -= entry.size
+            if entry.size > self.room or self.patience < 0:
+                raise Refused(TOO_MUCH)
+
     def _keep(self, entry: Entry, name: str) -> Path:
         """Put a file beside those that grading gets to see."""
+        self._allow(entry)
         self._others += 1
         target = self.folder / "other" / f"{self._others}-{name}"
         size, _ = archives.save(entry, target, STUDENT_ZIP, self.room)
@@ -263,7 +276,12 @@ class _Taker:
         """Take the files of a student's own zip, in a folder named like it."""
         packed = self._keep(entry, path[-1])
         folder = self._free((*path[:-1], path[-1][:-4] or "zip"))
-        with archives.open_zip(packed, STUDENT_ZIP, self.wanted) as entries:
+        with contextlib.ExitStack() as stack:
+            try:
+                opened = archives.open_zip(packed, STUDENT_ZIP, self.wanted)
+                entries = stack.enter_context(opened)
+            except Refused as reason:
+                raise Refused(f"{reason}: hand in the notebook itself") from None
             top = _common_folder([inner.parts for inner in entries])
             if not entries:
                 raise Refused("is an empty zip: hand in the notebook itself")
@@ -402,8 +420,25 @@ def _folders(path: Path) -> list[Path]:
 
 
 def newest(attempts: Iterable[Attempt]) -> Attempt | None:
-    """The attempt that counts."""
-    return max(attempts, key=lambda a: (a.last.when, a.last.batch, a.name), default=None)
+    """The attempt that counts.
+
+    Of two whose times are known the later one; else the one that was there at the later collect,
+    because an LMS gives out what counts at that moment. What was put there by hand goes by the
+    clock of this machine.
+    """
+    ordered = sorted(attempts, key=lambda a: (a.last.batch, a.last.order, a.name))
+    top = None
+    for attempt in ordered:
+        if top is None or _supersedes(attempt, top):
+            top = attempt
+    return top
+
+
+def _supersedes(later: Attempt, earlier: Attempt) -> bool:
+    known = later.last.received and earlier.last.received
+    if known or later.by_hand or earlier.by_hand:
+        return later.last.when >= earlier.last.when
+    return True
 
 
 # --- submitted/ --------------------------------------------------------------------------------

@@ -90,9 +90,10 @@ class Collect:
             twin.who, twin.changed = who, True
         if not latest or (twin is top and twin.last.says_the_same(new.last)):
             return "unchanged"
-        if twin is not top and new.last.when <= top.last.when:
-            return "older"
         twin.sightings.append(new.last)
+        if newest(same) is not twin:
+            twin.sightings.pop()
+            return "older"
         twin.changed = True
         return "time" if twin is top else "again"
 
@@ -255,6 +256,7 @@ class Collect:
             if student not in counting:
                 continue
             attempt = counting[student]
+            refused = problem_of(attempt)
             due = self.roster.due(student, self.lab) or self.course.due(self.lab)
             outcomes.append(
                 Outcome(
@@ -263,8 +265,8 @@ class Collect:
                     received[student],
                     late_by(received[student], due, attempt.last.late),
                     min(happened, key=ORDER.index),
-                    problem_of(attempt),
-                    remarks=self._remarks(attempt, came_from.get(student, ())),
+                    refused,
+                    remarks=self._remarks(attempt, came_from.get(student, ()), refused),
                 )
             )
         gone = {home for _, home in self.undone} - {UNMATCHED} - set(counting)
@@ -285,15 +287,17 @@ class Collect:
                 )
         return sorted(outcomes, key=lambda row: (row.problem is not None, row.label))
 
-    def _remarks(self, attempt: Attempt, came_from: Iterable[str]) -> list[str]:
+    def _remarks(
+        self, attempt: Attempt, came_from: Iterable[str], refused: str | None
+    ) -> list[str]:
         remarks = [f"was {', '.join(map(shown, sorted(came_from)))}"] if came_from else []
         remarks += [attempt.last.note] if attempt.last.note else []
         if attempt.by_hand:
             remarks.append("what was put into submitted/ by hand is newer and counts")
-        if attempt.files:
+        if not refused:
             remarks += [f"not taken: {' '.join(line)}" for line in attempt.refused[:2]]
         if len(attempt.refused) > 2:
-            remarks.append(f"and {len(attempt.refused) - 2} files more")
+            remarks.append(f"{len(attempt.refused)} files were not taken")
         return remarks
 
 

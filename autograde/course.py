@@ -20,7 +20,7 @@ RELEASE = "notebooks"
 SUBMITTED = "autograde/submitted"
 AUTOGRADED = "autograde/autograded"
 FEEDBACK = "autograde/feedback"
-# Every attempt ever collected, by batch; submitted/ holds the newest of each student.
+# Every attempt ever collected, by lab and student; submitted/ holds the one that counts.
 COLLECTED = "autograde/collected"
 REPORTS = "autograde/reports"
 BUNDLES = "autograde/bundles"

@@ -123,15 +123,16 @@ def lateness(course: Course, student: str, lab: str, received: datetime | None) 
 
 
 def with_untaken(reason: str, untaken: list[str], folder: Path) -> str:
-    """Why a submission is refused, when some of its files never got into its folder.
+    """Why a submission is refused, when some of its files (a line each) never got into its folder.
 
-    Where no notebook did, that is the reason; else both are.
+    Where no notebook did, and one may be among those files, that is the reason; else both are.
     """
     if not untaken:
         return reason
-    listed = "; ".join(one_line(line) for line in untaken[:3])
+    likely = [line for line in untaken if re.search(r"\.(ipynb|zip)\b", line, re.IGNORECASE)]
+    listed = "; ".join(one_line(line) for line in (likely or untaken)[:3])
     arrived = any(path.suffix.lower() == ".ipynb" for path in _files_below(folder))
-    return f"{reason}; {listed}" if arrived else listed
+    return listed if likely and not arrived else f"{reason}; {listed}"
 
 
 def problem(course: Course, folder: Path, lab: str, skeleton: dict) -> str | None:

@@ -267,6 +267,20 @@ def test_without_times_the_last_download_counts(course, base):
         run(course, undo=True)
 
 
+def test_a_later_download_counts_though_its_time_seems_earlier(course, base):
+    """Moodle's times are to the minute, and a wrong zone moves them by hours."""
+    run(course, {moodle("A", 101): version(base, 1)})
+    when = f"{now() - timedelta(hours=3):%Y-%m-%dT%H:%MZ}"
+    rows = run(course, {moodle("A", 101): version(base, 2)},
+               **table(course, f"lms_id,received\n101,{when}\n"))  # fmt: skip
+    assert rows["101"].what == "newer attempt"
+    assert submitted(course)[f"101/{LAB}/{NOTEBOOK}"] == version(base, 2)
+    # Of two known times the later one counts, whenever it was collected.
+    rows = run(course, {moodle("A", 101): version(base, 3)},
+               **table(course, "lms_id,received\n101,2026-01-01T00:00Z\n"))  # fmt: skip
+    assert rows["101"].what == "older attempt, kept"
+
+
 def test_a_wrong_time_zone_is_put_right_by_collecting_again(course, good):
     files = {moodle("A", 101): good}
     text = "lms_id,received\n101,2026-05-31T12:00\n"
@@ -437,6 +451,28 @@ def test_no_student_can_crowd_out_others(course, good, monkeypatch):
         assert rows[student].refused is None, rows[student].what
     assert "more than 5 files" in rows["1"].what
     assert "together" in rows["3"].refused
+
+
+def test_reading_for_one_student_ends(course, good, monkeypatch):
+    monkeypatch.setattr(attempts, "MAX_READ", 3 * zips.MB)
+    packed = zips.deflated(os.urandom(9_000) + b"\0" * zips.MB)
+    claims = {"packed": packed, "method": 8, "size": 9_000 + zips.MB, "crc": 0}
+    members = [{"name": b"%d.ipynb" % n, **claims} for n in range(50)]
+    own = zips.raw([*members, {"name": NOTEBOOK.encode(), "content": good}])
+    reads = []
+    original = attempts.archives.save
+    monkeypatch.setattr(attempts.archives, "save", lambda *a: reads.append(a) or original(*a))
+    rows = run(course, {moodle("A", 1, "a.zip"): own, moodle("B", 2, "c.zip"): zips.raw(members)})
+    assert rows["1"].refused is None and "51" not in rows["1"].what
+    assert "damaged" in rows["2"].refused and "50 files were not taken" in rows["2"].what
+    assert len(reads) < 10
+
+
+def test_a_picture_that_is_refused_is_not_why_there_is_no_notebook(course):
+    own = zips.symlink("a.png", "/etc/passwd")
+    assert "missing" in run(course, {moodle("A", 1, "a.txt"): b"", moodle("A", 1, "a.PNG"):
+                                     b"1" * 21 * zips.MB})["1"].refused  # fmt: skip
+    assert run(course, {moodle("B", 2, "b.zip"): own})["2"].refused.startswith("a.png in b.zip is")
 
 
 UNKIND = ["a\x1b[2J\x07b", "<script>alert(1)</script>", "'; DROP TABLE student; --", "=1+1", "a\nb",
