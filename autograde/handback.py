@@ -9,6 +9,7 @@ How an LMS tells whose page it is:
 
 from __future__ import annotations
 
+import hmac
 import io
 import os
 import re
@@ -94,8 +95,8 @@ def for_the_exchange(course: Course, lab: str, student: str) -> None:
     """Put beside a feedback page what nbgrader's release_feedback looks for there.
 
     The student's own secret, by which only they find the page; nbgrader would take it along from
-    the submission, of which our configuration lets nothing through but the notebook. For who has
-    none (it came from an LMS) one is drawn, since nbgrader stops at the first that is missing.
+    the submission, of which our configuration lets nothing through but the notebook. Who has none
+    (it came from an LMS) gets one, since nbgrader stops at the first that is missing.
     """
     received = course.received(lab).get(student)
     folder = course.feedback_path(student, lab).parent
@@ -104,9 +105,18 @@ def for_the_exchange(course: Course, lab: str, student: str) -> None:
     if attempt is not None:  # collect keeps it beside the files
         places = sorted((attempt.folder / "other").glob(f"*-{SECRET}"))
     found = [secret for path in places if (secret := _secret(path))]
-    secret = found[0] if found else secrets.token_urlsafe(32)
+    secret = found[0] if found else _drawn(course, lab, student)
     write_atomically(folder / SECRET, secret.encode())
     write_atomically(folder / TIMESTAMP, (f"{received} UTC" if received else "").encode())
+
+
+def _drawn(course: Course, lab: str, student: str) -> str:
+    """A secret of ours, the same each time: nbgrader keeps the page of every other one."""
+    path = course.state / "feedback.key"
+    if not path.is_file():
+        write_atomically(path, secrets.token_bytes(32))
+        path.chmod(0o600)
+    return hmac.new(path.read_bytes(), f"{lab}/{student}".encode(), "sha256").hexdigest()
 
 
 def _secret(path: Path) -> str | None:

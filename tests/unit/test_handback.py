@@ -150,8 +150,14 @@ def test_what_is_no_secret_is_replaced_by_one(course, tmp_path, kind):
     handback.for_the_exchange(course, LAB, "eve")
     beside = course.feedback_path("eve", LAB).parent
     secret = (beside / "submission_secret.txt").read_text()
-    assert re.fullmatch(r"[\w-]{43}", secret)
+    assert re.fullmatch(r"[0-9a-f]{64}", secret)
     assert (beside / "timestamp.txt").read_text() == ""
+    page(course, "bob")
+    handback.for_the_exchange(course, LAB, "eve")
+    handback.for_the_exchange(course, LAB, "bob")
+    assert (beside / "submission_secret.txt").read_text() == secret
+    other = course.feedback_path("bob", LAB).parent / "submission_secret.txt"
+    assert other.read_text() != secret
 
 
 def test_collect_is_what_it_reads(course):
