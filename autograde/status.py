@@ -54,8 +54,10 @@ class Options:
 
     def __init__(self, course, course_dir: str | None, db: str | None):
         self.course = course
+        from autograde.database import without_password
+
         words = ["--course", course_dir] if course_dir is not None else []
-        words += ["--db", _without_password(db)] if db else []
+        words += ["--db", without_password(db)] if db else []
         self.text = "".join(f" {shlex.quote(word)}" for word in words)
 
     def command(self, *words: str, db: bool = True) -> str:
@@ -69,16 +71,6 @@ class Options:
         return (
             "" if inside else f"cd {shlex.quote(str(self.course.root))} && "
         ) + f"jupyter lab{root}"
-
-
-def _without_password(db: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(db).render_as_string(hide_password=True)
-    except ArgumentError:
-        return db
 
 
 def next_step(p: Progress, options: Options) -> tuple[str, str]:
