@@ -289,7 +289,9 @@ def _pass_on(ours: Future, theirs: Future) -> None:
 
     try:
         ours.set_result(theirs.result())
-    except (KilledWorker, CancelledError) as error:
-        ours.set_exception(WorkersLost(str(error) or "the Dask cluster lost the job"))
+    except KilledWorker:
+        ours.set_exception(WorkersLost("several Dask workers died while they ran this job"))
+    except CancelledError:
+        ours.set_exception(WorkersLost("the Dask scheduler went away with this job"))
     except Exception as error:
         ours.set_exception(error)
