@@ -26,6 +26,7 @@ from autograde.sandbox.channel import Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import Kernel, KernelServer, SandboxError, SandboxUnavailable
 from autograde.sandbox.outputs import (
     DELIMITER,
+    MAX_PARSED,
     OBSERVATION_MIME,
     Malformed,
     Outputs,
@@ -250,7 +251,8 @@ class _Session:
                     outputs.dropped()
                     continue
                 # Behind the cut only what ends the cell is worth a look.
-                if outputs.truncated and len(message) > 5 and len(message[-1]) > 1 << 16:
+                large = len(message) > 5 and len(message[-1]) > 1 << 16
+                if large and outputs.truncated and channel is self.iopub:
                     continue
                 try:
                     kind, asked, content = split_message(message)
@@ -261,7 +263,8 @@ class _Session:
                     elif channel is self.iopub:
                         outputs.feed(kind, content)
                     elif kind == "execute_reply" and reply is None:
-                        answer = parse_json(content)
+                        # it repeats the error that was shown: one without end is no reply less
+                        answer = {} if len(content) > MAX_PARSED else parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
                         idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
