@@ -49,6 +49,7 @@ def grade_class(
     only: Sequence[str] | None = None,
     jobs: int | None = None,
     force: bool = False,
+    fresh_inputs: bool = False,
     sandbox: str = "auto",
     limits: dict | None = None,
     feedback: bool = True,
@@ -61,7 +62,8 @@ def grade_class(
 ) -> ClassResult:
     """Grade every submission of a lab (or those of the students in `only`).
 
-    jobs: kernels at a time (default: all cores). force: grade again what has not changed. sandbox,
+    jobs: kernels at a time (default: all cores). force: grade again what has not changed.
+    fresh_inputs: draw the hidden tests' inputs anew, and grade everyone again with them. sandbox,
     limits: for stage 3. feedback: write the students' HTML pages too. execute, judge,
     make_executor(jobs): what runs stage 3 and who judges; the defaults are autograde.execution,
     autograde.judge and a process pool. aside: what judges and writes pages; by default made for
@@ -90,14 +92,12 @@ def grade_class(
             stack.callback(aside.close)
         keep_gradebook(course)
         build.register(course, lab_name)
+        state.start(fresh=fresh_inputs)
         run = _Run(course, lab, state, aside, sandbox, limits, feedback, force)
         run.execute = execute
         run.on_row = on_row
         on_start(len(chosen))
         rows = run.grade(names, jobs, make_executor or process_pool)
-        if not any(row.status == "error" for row in rows):
-            state.finish()
-        # Afterwards: a name must not keep the run, and with it the tests' inputs, from changing.
         for name, problem in unusable.items():
             run._add(Row(name, "error", reason=f"the folder's name {problem}: rename it"))
     return ClassResult(

@@ -16,7 +16,7 @@ from nbgrader.api import Gradebook
 from autograde import backup, build, grade, pipeline
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
-from autograde.runstate import RunState, open_seed
+from autograde.runstate import RunState
 
 
 @pytest.fixture(scope="module")
@@ -316,9 +316,28 @@ def test_a_killed_run_goes_on_with_the_same_seed(folder):
     rows, _ = run(folder, execute=execute, judge=Judge(), jobs=1)
     assert len(set(seeds)) == 1
     assert {row.score for row in rows.values()} == {5.0}
-    first = seeds[0]
+
+
+def test_grading_again_asks_the_same_unless_fresh_inputs_are_wanted(folder):
+    for name in ("ann", "bob"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    seeds = []
+
+    class Judge(mini.FakeJudge):
+        def request(self, exercise_id, seed):
+            seeds.append(seed)
+            return super().request(exercise_id, seed)
+
+    run(folder, judge=Judge())
     run(folder, judge=Judge(), force=True)
-    assert seeds[-1] != first
+    mini.hand_in(folder, "late", mini.solved(folder))
+    run(folder, judge=Judge())
+    assert len(set(seeds)) == 1
+    rows, _ = run(folder, judge=Judge(), fresh_inputs=True)
+    assert len(set(seeds)) == 2
+    assert len(rows) == 3 and not any(row.unchanged for row in rows.values())
+    rows, _ = run(folder, judge=Judge())
+    assert all(row.unchanged for row in rows.values())
 
 
 def test_two_runs_at_once_are_kept_apart(folder):
@@ -332,10 +351,9 @@ def test_the_seed_is_the_instructors_secret(folder):
     course = Course(folder)
     state = RunState(course, mini.LAB)
     seed = state.start()
-    assert open_seed(course, mini.LAB) == seed == RunState(course, mini.LAB).start()
+    assert seed == RunState(course, mini.LAB).start()
     assert (state.folder / "run.json").stat().st_mode & 0o077 == 0
-    state.finish()
-    assert open_seed(course, mini.LAB) != seed != state.start()
+    assert state.start(fresh=True) != seed
 
 
 def test_late_is_shown_and_stored_from_the_instructors_record(folder):
