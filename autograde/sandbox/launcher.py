@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 SERVER = Path(__file__).with_name("kernel_server.py")
+SERVER_FILES = (SERVER.name, "confinement.py", "metering.py", "self_check.py", "system_calls.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 COURSE = "/run/course"  # inside: the folder that holds course_utils
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -129,7 +130,7 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
     # At a place of its own, first in the path: what an editable install points to is another
     # checkout's, or lies where it cannot be seen from inside.
     tree.append(("ro", str(course_package()), f"{COURSE}/course_utils"))
-    for name in ("kernel_server.py", "system_calls.py"):
+    for name in SERVER_FILES:
         tree.append(("ro", str(SERVER.with_name(name)), f"/run/{name}"))
     tree += [("rw", str(jobs), "/run/jobs"), ("dir", "/job")]
     return tree

@@ -15,7 +15,14 @@ import nbformat
 import pytest
 
 from autograde import execution
-from autograde.sandbox import kernel_server, launcher, system_calls
+from autograde.sandbox import (
+    confinement,
+    kernel_server,
+    launcher,
+    metering,
+    self_check,
+    system_calls,
+)
 from autograde.sandbox import probe as probing
 from autograde.sandbox.channel import GREETING, Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import REPOSITORY, SandboxError, SandboxUnavailable
@@ -60,7 +67,7 @@ def test_wall_seen_from_inside(wall):
     assert seen["writable"] == [] and seen["scratch"]
     assert seen["processes"] == 2 and seen["jobs"] == []
     assert set(seen["interfaces"]) <= {"lo"}
-    assert seen["uid"] == kernel_server.STUDENT
+    assert seen["uid"] == confinement.STUDENT
     assert all(seen["held"].values())
     outside = probing.namespaces()
     assert [name for name in seen["namespaces"] if seen["namespaces"][name] == outside[name]] == []
@@ -95,12 +102,12 @@ def test_probe_says_what_is_missing(flag, change):
     names = ("memory", "cpu", "processes", "file_size", "scratch_size", "core")
     seen = {
         "uid": 1000, "processes": 2, "interfaces": [], "capabilities": 0, "no_new_privs": True,
-        "namespaces": dict.fromkeys(kernel_server.NAMESPACES, "its own"),
+        "namespaces": dict.fromkeys(self_check.NAMESPACES, "its own"),
         "user_namespaces": False, "writable": [], "scratch": True, "jobs": [],
         "environment": ["HOME"], "descriptors": [], "seccomp": True,
         "held": dict.fromkeys(names, True),
     }  # fmt: skip
-    outside = dict.fromkeys(kernel_server.NAMESPACES, "ours")
+    outside = dict.fromkeys(self_check.NAMESPACES, "ours")
     assert "NOT" not in str(probing.judged("bwrap", seen, outside))
     for name, value in change.items():
         seen[name] = {**seen[name], **value} if isinstance(value, dict) else value
@@ -335,18 +342,18 @@ def test_usage_counts_descendants():
         os._exit(0)
     try:
         for _ in range(100):
-            found = kernel_server.usage(child)
+            found = metering.usage(child)
             if found["processes"] == 1 and found["cpu_s"] >= 0.1:
                 break
             time.sleep(0.05)
         assert 0.1 <= found["cpu_s"] < 1
         assert found["memory_bytes"] > 1 << 20
-        shared = kernel_server.usage(child, precise_above=0)["memory_bytes"]
+        shared = metering.usage(child, precise_above=0)["memory_bytes"]
         assert 0 < shared < found["memory_bytes"]  # what it has in common with us counts half
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
-    assert kernel_server.usage(child)["processes"] == 0
+    assert metering.usage(child)["processes"] == 0
 
 
 def test_silent_server_is_given_up(monkeypatch):
@@ -614,6 +621,7 @@ def test_strings_that_cannot_be_encoded_and_numbers_browsers_do_not_know():
         {"name": {}, "text": [], "data": [], "metadata": "x", "transient": [1]},
         {"data": {"": "x", "a b": "x", "text/plain": 3, "x" * 500 + "/y": "z"}},
         {"data": {"text/plain": ["a", 1]}, "execution_count": True},
+        {"data": {"applicavion/x+json": {"a": 1}, "application/x+json; a=b": [1]}},
         {"data": {"text/plain": "a"}, "execution_count": -1, "metadata": {"x": "y" * 20_000}},
         {"ename": None, "evalue": 2, "traceback": {"a": 1}},
     ],
