@@ -151,8 +151,9 @@ def grade(
     Marks go to the gradebook, executed notebooks to autograde/autograded, pages for the students
     to autograde/feedback. What has been graded and has not changed is not graded again, so that
     a stopped run goes on where it was. The hidden tests' inputs are drawn once and kept, so that
-    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every submission has a mark (0 points
-    for one that cannot be read), 1 when some could not be given one, 2 for wrong arguments.
+    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every
+    submission has a mark (0 points for one that cannot be read), 1 when some could not be given
+    one, 2 for wrong arguments.
     """
     from autograde.course import Course
 
