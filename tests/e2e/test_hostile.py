@@ -164,8 +164,6 @@ def test_everyone_has_one_row_and_the_gradebook_says_the_same(graded):
         for student in students:
             stored = gradebook.find_submission_notebook(LAB, LAB, student)
             assert stored.score == graded.rows[student]["score"]
-    run = json.loads((graded.course.state / LAB / "run.json").read_text())
-    assert run["finished"]  # nobody can keep the hidden inputs from changing
 
 
 def test_nothing_was_read_sent_or_left_behind(graded):
