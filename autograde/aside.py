@@ -7,6 +7,8 @@ in this process) for any other object with a judge's interface.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import signal
 import time
 from collections.abc import Callable
@@ -63,7 +65,7 @@ class Aside:
         return self._submit(_judge, lab, raw, seed)
 
     def page(self, course: Course, lab: str, student: str) -> Future[None]:
-        return self._submit(_page, course, lab, student)
+        return self._submit(_page_kept_open, course, lab, student)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -123,6 +125,21 @@ def _page(course: Course, lab: str, student: str) -> None:
             if not left:
                 raise
             time.sleep(PAUSE_S)
+
+
+@functools.cache
+def _keep_open() -> contextlib.ExitStack:
+    """The gradebook kept open for as long as this process lives."""
+    from autograde.kept_open import gradebook_kept_open
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(gradebook_kept_open())
+    return stack
+
+
+def _page_kept_open(course: Course, lab: str, student: str) -> None:
+    _keep_open()
+    _page(course, lab, student)
 
 
 def _done(task: Callable, *arguments: Any) -> Future:

@@ -34,10 +34,12 @@ from autograde.errors import CourseError
 from autograde.executors import beside, cores, process_pool
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
 from autograde.intake import Submission, name_problem, students, take_in
+from autograde.kept_open import gradebook_kept_open
 from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
 
+CHECK_METADATA = "nbgrader.preprocessors.CheckCellMetadata"
 # What a row says of its kernel's run.
 RUN_FACTS = ("seconds", "cpu_seconds", "kernel_deaths", "timeouts")
 
@@ -87,6 +89,7 @@ def grade_class(
     state = RunState(course, lab_name)
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.locked())
+        stack.enter_context(gradebook_kept_open())
         if aside is None:
             aside = Here(judge) if judge is not None else Aside(beside(jobs))
             stack.callback(aside.close)
@@ -468,6 +471,9 @@ def write_autograded(course: Course, lab: Lab, graded: Graded) -> None:
     """Record verdicts in the gradebook and the notebook in autograded/, by nbgrader's Autograde."""
     config = _config(course, lab.name, graded.submission.student)
     config.Autograde.exporter_class = _GraftedExporter
+    for step in ("sanitize_preprocessors", "autograde_preprocessors"):
+        # It is for metadata of a student's making; here they are the release's.
+        config.Autograde[step] = [p for p in config.Autograde[step] if p != CHECK_METADATA]
     _convert(_Recorder, _TrustedFolder, config, graded)
 
 
