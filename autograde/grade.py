@@ -27,7 +27,7 @@ from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 
-from autograde import backup, build, pipeline
+from autograde import backup, build, pipeline, roster
 from autograde.aside import Aside, Here
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
@@ -80,6 +80,7 @@ def grade_class(
     if problem:
         raise CourseError(problem, status=1)
     _course_config(course)  # a mistake in nbgrader_config.py is found before the first mark
+    roster.load(course)  # and so is one in the roster
     chosen = _chosen(course, lab_name, only)
     unusable = {name: problem for name in chosen if (problem := name_problem(name))}
     names = [name for name in chosen if name not in unusable]
@@ -114,8 +115,20 @@ def grade_class(
 
 
 def keep_gradebook(course: Course) -> None:
-    """A copy of the gradebook before anything is written; CourseError if it cannot be read."""
+    """A copy of the gradebook before anything is written.
+
+    CourseError if it cannot be read, or is gone and with it marks that a person has given.
+    """
     try:
+        lost = backup.lost_marks(course)
+        if lost is not None:
+            copy, given = lost
+            raise CourseError(
+                f"{backup.sqlite_path(course)} is gone or empty, and with it what a person has "
+                f"graded by hand ({given} marks); put the last copy in its place, {copy} (or, to "
+                f"begin anew, take the copies out of {copy.parent})",
+                status=1,
+            )
         backup.keep(course)
     except sqlite3.DatabaseError as error:
         raise CourseError(
