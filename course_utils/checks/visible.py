@@ -95,7 +95,8 @@ def _not_a_function(name: str, observation: dict, cases: list[dict]) -> Differen
     got = "nothing of that name" if kind == "undefined" else f"something of type {kind}"
     return Difference(
         cases[0]["name"], "status", "raised", f"a function named {name}", got, "value",
-        "Run the cell that defines it, and keep its name.", "not_defined",
+        "Run the cell that defines it (does it stop with an error?), and keep its name.",
+        "not_defined",
     )  # fmt: skip
 
 
