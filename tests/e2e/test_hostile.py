@@ -141,6 +141,11 @@ def test_an_attack_has_what_its_author_has_solved_and_no_more(graded, student):
     assert row["score"] == pytest.approx(sum(expected.values()))
 
 
+def test_the_run_says_first_what_protects_it(graded):
+    first = graded.printed.lstrip().splitlines()[0]
+    assert first.startswith("Isolation: bwrap: protects network,") and "NOT" not in first
+
+
 def test_every_class_of_attack_is_tried():
     named = [name for names in attacks.CLASSES.values() for name in names]
     assert sorted(named) == sorted(attacks.TECHNIQUES) and len(named) >= 60

@@ -327,6 +327,30 @@ def test_system_calls_have_the_numbers_of_the_kernels_headers(machine):
     assert int(table["sched_setaffinity"]) == system_calls.SETAFFINITY[column]
 
 
+@pytest.mark.skipif(not LINUX or os.cpu_count() < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("tasks", "rate", "held"), [(5, 1.0, False), (5, 1.4, True), (9, 0.0, False), (99, 0.0, True)]
+)
+def test_kernel_is_held_to_one_core_when_it_takes_more(monkeypatch, tasks, rate, held):
+    server = kernel_server.Server({"namespaces": True, "number": 3})
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    server.kernels["k1"] = child
+    monkeypatch.setattr(metering, "tasks", lambda root: [root])
+    clock = iter(range(100))
+    monkeypatch.setattr(kernel_server.time, "monotonic", lambda: next(clock) / 10)
+    try:
+        server._hold_to_one_core("k1", {"cpu_s": 0.0, "tasks": 5})
+        for look in range(1, 20):
+            server._hold_to_one_core("k1", {"cpu_s": rate * look / 10, "tasks": tasks})
+        assert (len(os.sched_getaffinity(child)) == 1) == held
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
 def test_usage_counts_descendants():
     child = os.fork()
