@@ -29,7 +29,7 @@ class Here:
     def __init__(self, judge: Any):
         self._judge = judge
 
-    def requests(self, lab: Lab, seed: int) -> dict[str, dict]:
+    def requests(self, lab: Lab, seed: int) -> dict[str, str]:
         """What the kernel is asked per test cell. CourseError if a test has nobody to judge it."""
         return _requests(lab, seed, self._judge)
 
@@ -58,7 +58,7 @@ class Aside:
         for _ in range(processes):
             self._submit(_ready)
 
-    def requests(self, lab: Lab, seed: int) -> dict[str, dict]:
+    def requests(self, lab: Lab, seed: int) -> dict[str, str]:
         return self._submit(_requests, lab, seed).result()
 
     def judge(self, lab: Lab, raw: bytes, seed: int) -> Future[dict[str, TestResult]]:
@@ -104,7 +104,7 @@ def _ready() -> None:
     pipeline.default_judge()
 
 
-def _requests(lab: Lab, seed: int, judge: Any = None) -> dict[str, dict]:
+def _requests(lab: Lab, seed: int, judge: Any = None) -> dict[str, str]:
     judge = judge or pipeline.default_judge()
     pipeline.check_judge(lab, judge)
     return pipeline.make_requests(lab, seed, judge)
