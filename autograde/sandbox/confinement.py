@@ -117,6 +117,8 @@ def build_root(layout):
             os.makedirs(target, exist_ok=True)
             if operation == "tmpfs":
                 _mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
+            elif operation == "hide":
+                _mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV | MS_RDONLY, "size=4k")
             elif operation == "proc":
                 _mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
             elif operation == "dev":

@@ -230,7 +230,7 @@ def test_layout_shows_libraries_and_nothing_of_the_instructors(tmp_path):
         path = REPOSITORY / secret
         shown = [b for b in bound if path.is_relative_to(b)]
         assert not shown or any(
-            entry[0] == "tmpfs" and path.is_relative_to(entry[-1]) for entry in tree
+            entry[0] == "hide" and path.is_relative_to(entry[-1]) for entry in tree
         )
     assert [entry[1] for entry in tree if entry[0] == "rw"] == [str(tmp_path / "j")]
     assert Path("/") not in bound and Path.home() not in bound
@@ -242,11 +242,53 @@ def test_layout_hides_the_instructors_half_inside_the_environment(tmp_path, monk
     monkeypatch.setattr(launcher, "REPOSITORY", tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     tree = launcher.layout(tmp_path / "j")
-    hidden = {entry[1] for entry in tree if entry[0] == "tmpfs"}
+    hidden = {entry[1] for entry in tree if entry[0] == "hide"}
     assert {str(tmp_path / name) for name in ("autograde", "solutions", "tests")} <= hidden
     assert tree.index(("ro", str(tmp_path), str(tmp_path))) < tree.index(
-        ("tmpfs", str(tmp_path / "autograde"))
+        ("hide", str(tmp_path / "autograde"))
     )
+
+
+def test_layout_hides_nbgraders_exchange(tmp_path, monkeypatch):
+    names = ("bin", "lib", "cuda-12.4", "share/nbgrader/exchange", "etc/jupyter", "course", "conda")
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "man").symlink_to("share")
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "conda" / "envs" / "rl"))
+    found = launcher.hidden(tmp_path)
+    assert found == [("hide", str(tmp_path / name)) for name in ("course", "etc", "share")]
+    assert launcher.hidden(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_what_is_hidden_is_empty_and_stays_so(wall, monkeypatch, tmp_path):
+    # As in an environment that holds the instructor's half of the course.
+    library = tmp_path / "site-packages"
+    (library / "solutions").mkdir(parents=True)
+    (library / "solutions" / "lab.py").write_text("the answer")
+    (library / "shown.py").touch()
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(launcher, "REPOSITORY", library)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(library)])
+    server = launcher.KernelServer(wall, warm=False)
+    try:
+        session = execution._Session(server.spawn(LIMITS), LIMITS)
+        code = f"""
+import os
+print(os.listdir({str(library)!r}), os.listdir({str(library / "solutions")!r}))
+try:
+    open({str(library / "solutions" / "x")!r}, "w")
+except OSError as error:
+    print(error.strerror)
+"""
+        run = session.run(code, time.monotonic() + 20, output_bytes=1000)
+        seen = run.outputs.finish()[0]["text"]
+        session.close()
+    finally:
+        server.close()
+    names, rest = seen.split("]", 1)
+    assert "shown.py" in names and rest == " []\nRead-only file system\n"
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
