@@ -207,12 +207,14 @@ class _Session:
 
     def _exit_code(self) -> int | None:
         """How the kernel ended, if it has; its sockets may be gone a moment earlier."""
-        with contextlib.suppress(SandboxError):
+        try:
             for _ in range(20):
                 usage = self._usage()
                 if not usage["alive"]:
                     return usage.get("exit")
                 time.sleep(0.01)
+        except SandboxError:  # the server is gone, which no notebook can reach
+            return KILLED[0]
         return None
 
     def _run(self, code: str, started: float, deadline: float, result: _Run) -> None:
