@@ -14,7 +14,7 @@ assignment holds the lab's hidden tests, which then judge inside the kernel. The
 nbgrader has no counterpart for, the naming of mistakes, which would cost stock many seconds for
 each wrong answer (--stock-names-mistakes leaves it in). Ours is `python -m autograde grade`,
 mistakes named, students' code in the sandbox; without the feedback pages, which `nbgrader
-autograde` does not write either, and once with them.
+autograde` does not write either, and once with them. Both gradebooks know the assignment beforehand.
 
 CPU seconds are those of the command and of all processes below it, counted by a control group where
 one can be made (as root). Elsewhere they are those of the processes that have been waited for, and
@@ -88,10 +88,11 @@ class Failed(Exception):
 
 def make_course(folder: Path, count: int, seed: int):
     """A course in `folder` with a class that has handed in; deterministic in `seed`."""
-    from autograde import demo
+    from autograde import build, demo
     from autograde.course import Course
 
     course, material = demo.start_course(Course(ROOT), folder)
+    build.register(course, demo.LAB)
     rng = random.Random(seed)
     for number in range(count):
         notebook = json.dumps(submission(material, number, rng))
