@@ -14,7 +14,8 @@ assignment holds the lab's hidden tests, which then judge inside the kernel. The
 nbgrader has no counterpart for, the naming of mistakes, which would cost stock many seconds for
 each wrong answer (--stock-names-mistakes leaves it in). Ours is `python -m autograde grade`,
 mistakes named, students' code in the sandbox; without the feedback pages, which `nbgrader
-autograde` does not write either, and once with them. Both gradebooks know the assignment beforehand.
+autograde` does not write either, and once with them. Both gradebooks know the assignment
+beforehand.
 
 CPU seconds are those of the command and of all processes below it, counted by a control group where
 one can be made (as root). Elsewhere they are those of the processes that have been waited for, and
