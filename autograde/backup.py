@@ -42,7 +42,7 @@ def lost_marks(course: Course) -> tuple[Path, int] | None:
 
 def _count(path: Path, condition: str) -> int:
     """How many of a gradebook's marks meet a condition; 0 where there is no table of marks."""
-    where = f"{path.resolve().as_uri()}?mode=ro"
+    where = f"{path.resolve().as_uri()}?mode=rw"
     with contextlib.closing(sqlite3.connect(where, uri=True)) as gradebook:
         if not gradebook.execute("select 1 from sqlite_master where name = 'grade'").fetchone():
             return 0
@@ -65,10 +65,10 @@ def keep(course: Course) -> Path | None:
         left.unlink(missing_ok=True)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
     scratch = where / f".{now}.db"
+    # To be written to: what a killed run has left half done is rolled back when it is opened.
+    address = f"{source.resolve().as_uri()}?mode=rw"
     with (
-        contextlib.closing(
-            sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
-        ) as old,
+        contextlib.closing(sqlite3.connect(address, uri=True)) as old,
         contextlib.closing(sqlite3.connect(scratch)) as new,
     ):
         old.backup(new)

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import mini
@@ -538,3 +540,25 @@ def test_a_changed_hidden_test_grades_everyone_again(folder, monkeypatch):
     assert run(folder)[0]["ann"].unchanged
     monkeypatch.setattr(pipeline, "tests_digest", lambda: "other code")
     assert not run(folder)[0]["ann"].unchanged
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_a_gradebook_whose_writer_was_killed_is_rolled_back_and_copied(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    before = marks(folder)
+    code = (
+        "import os, sqlite3, sys\n"
+        "book = sqlite3.connect(sys.argv[1])\n"
+        "book.execute('pragma cache_size = 1')\n"
+        "book.execute('update grade set auto_score = 99')\n"
+        "book.execute('create table filler (x)')\n"
+        "book.executemany('insert into filler values (?)', [('x' * 500,)] * 2000)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    gradebook = folder / "autograde" / "gradebook.db"
+    subprocess.run([sys.executable, "-c", code, str(gradebook)])
+    assert gradebook.with_name("gradebook.db-journal").stat().st_size > 0
+    (folder / "autograde" / "state" / "mini_lab" / "graded" / "ann.json").unlink()
+    rows, _ = run(folder)
+    assert rows["ann"].status == "graded" and marks(folder) == before
