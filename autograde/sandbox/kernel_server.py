@@ -1,7 +1,8 @@
 """Forks confined Jupyter kernels from one warm process that has imported what notebooks need.
 
-This file is run by path inside the sandbox, so it imports nothing of `autograde`: there is no
-`autograde` on that side of the wall. It obeys JSON lines on stdin and answers each on stdout:
+This file is run by path inside the sandbox, so it imports nothing of `autograde` but its neighbors
+there: there is no `autograde` on that side of the wall. It obeys JSON lines on stdin and answers
+each on stdout:
 
     {"op": "spawn", "id", "job", "uid", "limits", "connection", "seed"} -> {"ok": true}
     {"op": "interrupt", "id"}      SIGINT to the kernel alone
@@ -10,38 +11,36 @@ This file is run by path inside the sandbox, so it imports nothing of `autograde
 
 End of input ends the server and with it every kernel.
 
-A confined kernel is two processes in pid, mount, network, ipc and uts namespaces of its own: a
-small init (pid 1: reaps orphans, passes SIGINT on, cannot be killed from inside) and the stock
-IPython kernel, which has given up every capability before it could see a student's line. The server
-must never compute or start a thread: a fork of a multi-threaded process can hang.
+A confined kernel is two processes in pid, mount, network, ipc, uts and cgroup namespaces of its
+own: a small init (pid 1: reaps orphans, passes SIGINT on, cannot be killed from inside) and the
+stock IPython kernel, in a user namespace besides, which has given up every capability before it
+could see a student's line (see confinement). The server must never compute or start a thread: a
+fork of a multi-threaded process can hang.
 """
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import dataclasses
 import gc
 import importlib
 import json
 import os
 import pkgutil
-import platform
-import re
 import select
 import signal
-import struct
 import subprocess
 import sys
 import time
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None
+if __package__:
+    from autograde.sandbox import confinement, metering
+else:  # where these files are all there is
+    import confinement
+    import metering
 
-LINUX = sys.platform.startswith("linux")
+LINUX = confinement.LINUX
 START_TIMEOUT_S = 60
-SCRATCH, JOB, JOBS = "/scratch", "/job", "/run/jobs"
 WARM = (
     *("numpy", "numpy.testing", "PIL.Image", "PIL.PngImagePlugin", "tqdm", "tqdm.auto"),
     *("matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg"),
@@ -53,421 +52,6 @@ WARM = (
     *("ipykernel.comm.manager", "IPython.display", "IPython.core.completerlib"),
     *("ipywidgets", "anywidget"),
 )
-
-# linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
-CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
-MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC = 1024, 2048, 4096, 16384
-MS_PRIVATE, MS_RELATIME = 1 << 18, 1 << 21
-MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = (
-    36,
-    38,
-    47,
-    4,
-)
-
-libc = ctypes.CDLL(None, use_errno=True) if LINUX else None
-
-
-def _check(result, what):
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
-
-
-def _mount(source, target, kind=None, flags=0, data=None):
-    source, target, kind, data = (
-        None if text is None else os.fsencode(text) for text in (source, target, kind, data)
-    )
-    _check(libc.mount(source, target, kind, ctypes.c_ulong(flags), data), f"mount on {target!r}")
-
-
-def _unshare(flags):
-    _check(libc.unshare(flags), f"unshare {flags:#x}")
-
-
-def _prctl(option, *arguments):
-    values = [ctypes.c_ulong(value) for value in (*arguments, 0, 0, 0, 0)[:4]]
-    return libc.prctl(option, *values)
-
-
-def _remount_read_only(path):
-    """Make the mount at `path` read-only, keeping the flags that a user namespace may not lift."""
-    have = os.statvfs(path).f_flag
-    pairs = (
-        (os.ST_NOSUID, MS_NOSUID),
-        (os.ST_NODEV, MS_NODEV),
-        (os.ST_NOEXEC, MS_NOEXEC),
-        (os.ST_NOATIME, MS_NOATIME),
-        (os.ST_NODIRATIME, MS_NODIRATIME),
-        (os.ST_RELATIME, MS_RELATIME),
-    )
-    kept = sum(flag for bit, flag in pairs if have & bit)
-    _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
-
-
-# --- the server's own file tree, where bubblewrap has not made it already ------------------------
-
-
-def build_root(layout):
-    """Make the file tree described by `layout` (see launcher.layout) this process's root."""
-    os.umask(0o022)  # whatever the instructor's
-    _mount(None, "/", None, MS_REC | MS_PRIVATE)
-    _mount("tmpfs", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
-    os.mkdir("/tmp/.old", 0o700)
-    os.chdir("/tmp")
-    _check(libc.pivot_root(b".", b".old"), "pivot_root")  # what /tmp held is at /.old/tmp again
-    os.chdir("/")
-    # /proc first: the kernel lets a user namespace mount one only beside one that is in sight
-    for operation, *arguments in sorted(layout, key=lambda entry: entry[0] != "proc"):
-        target = arguments[-1]
-        if operation == "symlink":
-            os.makedirs(os.path.dirname(target), exist_ok=True)
-            os.symlink(arguments[0], target)
-        elif operation in ("ro", "rw"):
-            _bind("/.old" + arguments[0], target, read_only=operation == "ro")
-        else:
-            os.makedirs(target, exist_ok=True)
-            if operation == "tmpfs":
-                _mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755")
-            elif operation == "proc":
-                _mount("proc", target, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-            elif operation == "dev":
-                _make_devices(target)
-    _check(libc.umount2(b"/.old", MNT_DETACH), "umount of the old root")
-    os.rmdir("/.old")
-    _remount_read_only("/")
-
-
-def _bind(source, target, read_only):
-    os.makedirs(os.path.dirname(target), exist_ok=True)
-    if os.path.isdir(source):
-        os.makedirs(target, exist_ok=True)
-    else:
-        with open(target, "w"):
-            pass
-    _mount(source, target, None, MS_BIND | MS_REC)
-    if read_only:
-        with open("/proc/self/mountinfo") as table:
-            points = [_unescape(line.split()[4]) for line in table]
-        for point in points:  # what is mounted below the source came along
-            if point == target or point.startswith(target + "/"):
-                _remount_read_only(point)
-
-
-def _unescape(path):
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
-
-
-def _make_devices(target):
-    _mount("tmpfs", target, "tmpfs", MS_NOSUID, "mode=0755")
-    for name in ("null", "zero", "full", "random", "urandom", "tty"):
-        with open(f"{target}/{name}", "w"):
-            pass
-        _mount(f"/.old/dev/{name}", f"{target}/{name}", None, MS_BIND)
-    for name, link in (
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-        ("ptmx", "pts/ptmx"),
-    ):
-        os.symlink(link, f"{target}/{name}")
-    os.mkdir(f"{target}/shm")
-    os.mkdir(f"{target}/pts")
-    _mount("devpts", f"{target}/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666")
-
-
-# --- giving up privileges ------------------------------------------------------------------------
-
-# What no notebook needs and what has been the way out of sandboxes; (x86_64, aarch64) numbers.
-DENIED_CALLS = {
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "kexec_load": (246, 104),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "open_by_handle_at": (304, 265),
-    "quotactl": (179, 60),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "reboot": (169, 142),
-    "syslog": (103, 116),
-    "acct": (163, 89),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    # memory that belongs to no process, so that no limit would count it
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-}
-MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-SOCKET_CALL, CLONE_CALL, CLONE3_CALL = (41, 198), (56, 220), (435, 435)
-SOCKET_FAMILIES = (1, 2, 10, 16)  # unix, inet, inet6, netlink: vsock knows no network namespace
-
-
-def seccomp_program(machine):
-    """The filter as bytes of struct sock_filter, or None where `machine`'s calls are not known."""
-    if machine not in MACHINES:
-        return None
-    architecture, column = MACHINES[machine]
-    load, jump_if_equal, jump_if_set, jump_if_above, give = 0x20, 0x15, 0x45, 0x25, 0x06
-    allow, kill = 0x7FFF0000, 0x80000000
-    no_permission, no_call, no_family = 0x50000 | 1, 0x50000 | 38, 0x50000 | 97
-    code = [
-        (load, 0, 0, 4),
-        (jump_if_equal, 1, 0, architecture),
-        (give, 0, 0, kill),
-        (load, 0, 0, 0),
-    ]
-    if machine == "x86_64":  # the x32 calls are numbered from here
-        code += [(jump_if_above, 0, 1, 0x3FFFFFFF), (give, 0, 0, no_call)]
-    for numbers in DENIED_CALLS.values():
-        code += [(jump_if_equal, 0, 1, numbers[column]), (give, 0, 0, no_permission)]
-    code += [(jump_if_equal, 0, 1, CLONE3_CALL[column]), (give, 0, 0, no_call)]
-    code += [
-        (jump_if_equal, 0, 4, CLONE_CALL[column]),
-        (load, 0, 0, 16),
-        (jump_if_set, 0, 1, CLONE_NEWUSER),
-        (give, 0, 0, no_permission),
-        (give, 0, 0, allow),
-    ]
-    code += [(jump_if_equal, 0, 3 + len(SOCKET_FAMILIES), SOCKET_CALL[column]), (load, 0, 0, 16)]
-    for index, family in enumerate(SOCKET_FAMILIES):
-        code.append((jump_if_equal, len(SOCKET_FAMILIES) - index, 0, family))
-    code += [(give, 0, 0, no_family), (give, 0, 0, allow), (give, 0, 0, allow)]
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
-
-
-def install_seccomp():
-    """Filter this process's and its children's system calls; True where the machine is known."""
-    program = seccomp_program(platform.machine())
-    if program is None:
-        return False
-    buffer = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-    head = Program(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
-    return _prctl(PR_SET_SECCOMP, 2, ctypes.addressof(head)) == 0
-
-
-def _give_up_rights(uid):
-    """Become `uid` (None: stay who we are) without any capability, for ever."""
-    for capability in range(64):
-        _prctl(PR_CAPBSET_DROP, capability)  # fails past the last one
-    _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
-    if uid is not None:
-        os.setgroups([])
-        os.setresgid(uid, uid, uid)
-        os.setresuid(uid, uid, uid)
-    header = struct.pack("=Ii", 0x20080522, 0)
-    _check(libc.capset(header, bytes(24)), "capset")
-    _check(_prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
-
-
-def _limit(name, value):
-    if resource is None or not hasattr(resource, name) or value is None:
-        return
-    number = getattr(resource, name)
-    _, hard = resource.getrlimit(number)
-    value = int(value) if hard == resource.RLIM_INFINITY else min(int(value), hard)
-    with contextlib.suppress(OSError, ValueError):  # macOS knows some limits by name only
-        resource.setrlimit(number, (value, value))
-
-
-def _set_limits(limits, own_uid):
-    size = data = None
-    if LINUX:
-        with open("/proc/self/status") as status:
-            table = dict(line.split(":", 1) for line in status if ":" in line)
-        # what the warm process has mapped already (a CUDA build of torch maps gigabytes) is free
-        data = int(table["VmData"].split()[0]) * 1024 + limits["memory_bytes"]
-        size = int(table["VmSize"].split()[0]) * 1024 + limits["memory_bytes"] + (1 << 30)
-    _limit("RLIMIT_DATA", data)
-    _limit("RLIMIT_AS", size)
-    _limit("RLIMIT_FSIZE", limits["file_bytes"])
-    _limit("RLIMIT_CPU", limits["total_cpu_s"])
-    _limit("RLIMIT_CORE", 0)
-    _limit("RLIMIT_NOFILE", 1024)
-    if own_uid:  # otherwise it would count the instructor's processes too
-        _limit("RLIMIT_NPROC", limits["processes"])
-
-
-def _silence(keep=()):
-    """Point stdin, stdout and stderr at nothing and close every other descriptor but `keep`."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        if descriptor not in keep:
-            os.dup2(null, descriptor)
-    low = 3
-    for descriptor in sorted(keep):
-        os.closerange(low, descriptor)
-        low = descriptor + 1
-    os.closerange(low, 65536 if resource is None else resource.getrlimit(resource.RLIMIT_NOFILE)[0])
-
-
-def _default_signals():
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-# --- a confined kernel ---------------------------------------------------------------------------
-
-
-def init(request, report, user_namespace):
-    """Be pid 1 of a kernel's namespaces: confine, fork the kernel, reap until it has ended."""
-    limits, uid = request["limits"], request["uid"]
-    _default_signals()
-    _silence(keep=(report,))
-    os.umask(0o022)  # whatever the instructor's
-    _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
-    _mount(None, "/", None, MS_REC | MS_PRIVATE)
-    _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
-    _mount(request["job"], JOB, None, MS_BIND)
-    _mount("tmpfs", JOBS, "tmpfs", MS_RDONLY, "size=4k")
-    owner = os.getuid() if uid is None else uid
-    group = os.getgid() if uid is None else uid
-    options = f"size={limits['scratch_bytes']},nr_inodes=50000,mode=0700,uid={owner},gid={group}"
-    _mount("tmpfs", SCRATCH, "tmpfs", MS_NOSUID | MS_NODEV, options)
-    for name, mode in (("work", 0o700), ("home", 0o700), ("tmp", 0o1777), ("shm", 0o1777)):
-        os.mkdir(f"{SCRATCH}/{name}")
-        os.chmod(f"{SCRATCH}/{name}", mode)
-        os.chown(f"{SCRATCH}/{name}", owner, group)
-    _mount(f"{SCRATCH}/shm", "/dev/shm", None, MS_BIND)
-    _remount_read_only("/dev")
-    for path in request["kept_in_tmp"]:  # the libraries live below it
-        os.makedirs(SCRATCH + path, exist_ok=True)
-        _mount(path, SCRATCH + path, None, MS_BIND | MS_REC)
-    _mount(f"{SCRATCH}/tmp", "/tmp", None, MS_BIND | MS_REC)
-    os.chown(JOB, owner, group)
-
-    bound, tell = os.pipe()
-    kernel = os.fork()
-    if kernel == 0:
-        os.close(bound)
-        try:
-            _confined_kernel(request, tell, user_namespace)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
-        os._exit(71)
-    os.close(tell)
-    answer = os.read(bound, 4096)
-    os.close(bound)
-    if answer != b"ready" and not answer.startswith(b"{"):
-        os.write(report, answer or b"the kernel ended while it started")
-        os._exit(72)
-    # The sockets are there and no student's line has run yet: from here on nothing can be put in
-    # their place, so the trusted side cannot be led to a socket of somebody else.
-    _remount_read_only(JOB)
-    _give_up_rights(uid)
-    _prctl(PR_SET_DUMPABLE, 0)  # the student's processes have the same uid, and may not look in
-
-    def interrupt(number, frame):
-        with contextlib.suppress(OSError):
-            os.kill(kernel, signal.SIGINT)
-
-    signal.signal(signal.SIGINT, interrupt)
-    os.write(report, answer)
-    os.close(report)
-    while True:
-        ended, status = os.waitpid(-1, 0)
-        if ended == kernel:
-            os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
-
-
-def _confined_kernel(request, tell, user_namespace):
-    limits, uid = request["limits"], request["uid"]
-    _silence(keep=(tell,))
-    os.setsid()
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")
-    _set_limits(limits, own_uid=True)
-    os.nice(5 - os.nice(0))
-    if user_namespace:
-        outer_uid, outer_gid = os.getuid(), os.getgid()
-        _unshare(CLONE_NEWUSER)  # processes are counted anew in it
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"1000 {outer_uid} 1"),
-            ("gid_map", f"1000 {outer_gid} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-        with contextlib.suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
-            file.write("0")
-    _give_up_rights(uid)
-    filtered = install_seccomp()
-    _prctl(PR_SET_DUMPABLE, 1)
-    os.umask(0o022)
-    os.chdir(f"{SCRATCH}/work")
-    os.environ["TMPDIR"] = f"{SCRATCH}/tmp"
-    if request.get("check"):
-        os.write(tell, json.dumps({**self_check(), "seccomp": filtered}).encode())
-        os._exit(0)
-    run_kernel(request, lambda: (os.write(tell, b"ready"), os.close(tell)))
-
-
-def self_check():
-    """What this process can see and reach: the probe's evidence, taken from inside."""
-    import socket
-
-    found = {
-        "uid": os.getuid(),
-        "processes": sum(name.isdigit() for name in os.listdir("/proc")),
-        "interfaces": [name for _, name in socket.if_nameindex()],
-        "capabilities": None,
-        "writable": [path for path in ("/", "/usr", "/etc", "/dev", JOBS) if _can_write(path)],
-        "scratch": _can_write(f"{SCRATCH}/work"),
-        "user_namespaces": libc.unshare(CLONE_NEWUSER) == 0,
-        "jobs": os.listdir(JOBS),
-    }
-    with open("/proc/self/status") as status:
-        for line in status:
-            if line.startswith("CapEff:"):
-                found["capabilities"] = int(line.split()[1], 16)
-    return found
-
-
-def _can_write(folder):
-    path = os.path.join(folder, ".probe")
-    try:
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
-    except OSError:
-        return False
-    os.unlink(path)
-    return True
 
 
 # --- the kernel itself ---------------------------------------------------------------------------
@@ -529,9 +113,9 @@ def _plain_kernel(request, tell):
     if hasattr(os, "setsid"):
         os.setsid()
     if LINUX:
-        _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        _prctl(PR_SET_NO_NEW_PRIVS, 1)
-    _set_limits(request["limits"], own_uid=False)
+        confinement.prctl(confinement.PR_SET_PDEATHSIG, signal.SIGKILL)
+        confinement.prctl(confinement.PR_SET_NO_NEW_PRIVS, 1)
+    confinement.set_limits(request["limits"], own_uid=False)
     for name in ("work", "home", "tmp"):
         os.makedirs(os.path.join(request["job"], name), exist_ok=True)
     os.environ["HOME"] = os.path.join(request["job"], "home")
@@ -545,11 +129,29 @@ def _plain_kernel(request, tell):
 # --- the server ----------------------------------------------------------------------------------
 
 
+EXCESS_S, EXCESS_TASKS = 0.5, 16
+
+
+@dataclasses.dataclass
+class Pace:
+    """How fast a kernel has been computing: seconds of CPU time beyond one core's, and of what."""
+
+    at: float
+    cpu_s: float
+    excess_s: float
+    tasks: int  # processes and threads when it was young
+    held: bool = False
+
+
 class Server:
     """Holds the live kernels: id -> pid of the process whose end is the kernel's end."""
 
     def __init__(self, config):
         self.config = config
+        if LINUX:
+            cores = sorted(os.sched_getaffinity(0))
+            self.core = {cores[config.get("number", 0) % len(cores)]}
+        self.paces = {}
         self.kernels = {}
         self.exits = {}
         self.spawned = {}  # Popen objects, where there is no fork
@@ -571,7 +173,7 @@ class Server:
         answer = b""
         with open(bound, "rb", buffering=0) as pipe:
             if select.select([pipe], [], [], START_TIMEOUT_S)[0]:
-                answer = pipe.read(4096)
+                answer = pipe.read(1 << 16)
         if answer.startswith(b"{"):
             self.do_kill(request)
             return {"check": json.loads(answer)}
@@ -589,19 +191,19 @@ class Server:
             os.close(bound)
             try:
                 if not inside:
-                    _default_signals()
-                    _silence(keep=(tell,))
+                    confinement.default_signals()
+                    confinement.silence(keep=(tell,))
                     _plain_kernel(request, lambda: (os.write(tell, b"ready"), os.close(tell)))
                     os._exit(0)
                 # A new pid namespace begins with the next child. This process goes, and its child
                 # becomes the server's, which takes orphans in; the server itself cannot go back to
                 # its own namespace where bubblewrap has put it into a second user namespace.
-                _unshare(CLONE_NEWPID)
+                confinement.unshare(confinement.CLONE_NEWPID)
                 pid = os.fork()
                 if pid:
                     os.write(name, str(pid).encode())
                     os._exit(0)
-                init(request, tell, self.config["user_namespace"])
+                confinement.init(request, tell, run_kernel)
             except BaseException as error:
                 with contextlib.suppress(OSError):
                     os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
@@ -634,8 +236,29 @@ class Server:
         if name in self.spawned:
             return {"alive": self.spawned[name].poll() is None}
         if not self._alive(name):
+            self.paces.pop(name, None)
             return {"alive": False, "exit": self.exits.get(name)}
-        return {"alive": True, **(usage(self.kernels[name], request.get("precise_above")))}
+        own_network = self.config["namespaces"]
+        found = metering.usage(self.kernels[name], request.get("precise_above"), own_network)
+        if LINUX:
+            self._hold_to_one_core(name, found)
+        return {"alive": True, **found}
+
+    def _hold_to_one_core(self, name, found):
+        """Confine a kernel that uses more than one core to one: the others are its neighbors'.
+
+        Its processes cannot leave again: the filter of their system calls answers that.
+        """
+        now, cpu = time.monotonic(), found["cpu_s"]
+        pace = self.paces.setdefault(name, Pace(now, cpu, 0.0, found["tasks"]))
+        pace.excess_s = max(0.0, pace.excess_s + (cpu - pace.cpu_s) - (now - pace.at))
+        pace.at, pace.cpu_s = now, cpu
+        if pace.excess_s > EXCESS_S or found["tasks"] > pace.tasks + EXCESS_TASKS:
+            pace.held = True
+        if pace.held:  # again at each look: a process may have been forked meanwhile
+            for task in metering.tasks(self.kernels[name]):
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(task, self.core)
 
     def do_kill(self, request):
         name = request["id"]
@@ -664,7 +287,9 @@ class Server:
             return
         for _ in range(100):
             kept = set(self.kernels.values())
-            children = [p for p, e in _processes().items() if e[0] == os.getpid() and p not in kept]
+            children = [
+                p for p, e in metering.processes().items() if e[0] == os.getpid() and p not in kept
+            ]
             if not children:
                 return
             for pid in children:
@@ -695,60 +320,6 @@ class Server:
             self.do_kill({"id": name})
 
 
-def _processes():
-    """pid -> (parent, CPU ticks with those of reaped children, resident pages) of all in sight."""
-    table = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-                table[int(name)] = (int(fields[1]), sum(map(int, fields[11:15])), int(fields[21]))
-    return table
-
-
-def usage(root, precise_above=None):
-    """CPU seconds and memory of process `root` and all that descend from it (Linux; else nothing).
-
-    Memory is the sum of resident sizes, which counts pages shared after a fork more than once;
-    where that passes `precise_above` bytes it is counted again in proportional shares.
-    """
-    if not LINUX:
-        return {}
-    table = _processes()
-    children = {}
-    for pid, (parent, _, _) in table.items():
-        children.setdefault(parent, []).append(pid)
-    family, queue = [], [root]
-    while queue:
-        pid = queue.pop()
-        if pid in table:
-            family.append(pid)
-        queue += children.get(pid, ())
-    page, tick = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
-    memory = sum(table[pid][2] for pid in family) * page
-    if precise_above is not None and memory > precise_above:
-        memory *= _share([pid for pid in family if table[pid][2]], table, page)
-    return {
-        "cpu_s": sum(table[pid][1] for pid in family) / tick,
-        "memory_bytes": int(memory),
-        "processes": len(family),
-    }
-
-
-def _share(family, table, page, seconds=0.1):
-    """Proportional over resident memory of `family`, measured on as many as there is time for."""
-    until = time.monotonic() + seconds
-    resident = proportional = 0
-    for pid in sorted(family, key=lambda pid: -table[pid][2]):
-        with contextlib.suppress(OSError, ValueError), open(f"/proc/{pid}/smaps_rollup") as file:
-            share = next(line for line in file if line.startswith("Pss:"))
-            proportional += int(share.split()[1]) * 1024
-            resident += table[pid][2] * page
-        if time.monotonic() > until:
-            break
-    return min(proportional / resident, 1.0) if resident else 1.0
-
-
 def warm_up():
     """Import what notebooks import; a missing library is the notebook's problem, not ours.
 
@@ -767,6 +338,10 @@ def warm_up():
         for module in pkgutil.walk_packages(package.__path__, "course_utils."):
             with contextlib.suppress(Exception):
                 importlib.import_module(module.name)
+    with contextlib.suppress(Exception):
+        visible = importlib.import_module("course_utils.checks.visible")
+        for lab in visible.labs():
+            visible.stored(lab)  # a megabyte of JSON, which every notebook's first check reads
     gc.collect()
     gc.freeze()  # a kernel's collector then leaves the shared pages alone
     return ""
@@ -774,7 +349,7 @@ def warm_up():
 
 def serve(config):
     if LINUX:
-        _prctl(PR_SET_CHILD_SUBREAPER, 1)
+        confinement.prctl(confinement.PR_SET_CHILD_SUBREAPER, 1)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what an import prints must not end up between the answers
     started = time.monotonic()
@@ -804,12 +379,12 @@ def main():
         del sys.path[0]
     if sys.argv[1] == "--kernel":
         answers = os.fdopen(os.dup(1), "wb", buffering=0)
-        _silence(keep=(answers.fileno(),))
+        confinement.silence(keep=(answers.fileno(),))
         _plain_kernel(json.loads(sys.argv[2]), lambda: (answers.write(b"ready\n"), answers.close()))
         return
     config = json.loads(sys.argv[1])
     if config.get("root"):
-        build_root(config["root"])
+        confinement.build_root(config["root"])
         importlib.invalidate_caches()  # nothing of the new tree was there when Python started
     serve(config)
 
