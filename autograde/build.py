@@ -243,13 +243,9 @@ def build(course: Course, lab: str) -> tuple[Path, bool]:
     return path, changed
 
 
-def page_path(course: Course, page: str) -> Path:
-    return course.release / f"{page}.ipynb"
-
-
 def build_page(course: Course, page: str) -> tuple[Path, bool]:
     """Write notebooks/PAGE.ipynb from solutions/pages/PAGE.py: a notebook without exercises."""
-    path, data = page_path(course, page), _page(course, page)
+    path, data = course.page_path(page), _page(course, page)
     changed = not path.is_file() or path.read_bytes() != data
     if changed:
         write_atomically(path, data)
@@ -258,7 +254,7 @@ def build_page(course: Course, page: str) -> tuple[Path, bool]:
 
 def page_out_of_step(course: Course, page: str) -> str | None:
     """Why notebooks/PAGE.ipynb is not what its source generates, as one line, or None."""
-    path = page_path(course, page)
+    path = course.page_path(page)
     if path.is_file() and path.read_bytes() == _page(course, page):
         return None
     shown = path.relative_to(course.root)

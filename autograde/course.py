@@ -158,6 +158,9 @@ class Course:
         """Names of the notebooks without exercises (solutions/pages), sorted."""
         return sorted(path.stem for path in self.pages_source.glob("*.py"))
 
+    def page_path(self, page: str) -> Path:
+        return self.release / f"{page}.ipynb"
+
     def check_lab(self, lab: str) -> str:
         """`lab` if it is one of the labs, else a CourseError that lists them."""
         labs = self.labs()

@@ -64,15 +64,17 @@ def results_folder(start: Path | str | None = None) -> Path:
     return here / "results"
 
 
-def save_run(lab: str, title: str, history: Mapping[str, ArrayLike]) -> Path | None:
-    """Keep a run for later labs; None while grading, or when no episode has finished.
+def save_run(lab: str, title: str, history: Mapping[str, ArrayLike]) -> None:
+    """Keep a run for the comparison in lab 5, and say so in a line.
 
-    history: ``Monitor.history``. A folder that cannot be written costs the file, not the run:
-    a line says so.
+    Nothing is kept while grading, or when no episode has finished. A folder that cannot be written
+    costs the file, not the run; the line says that.
+
+    history: ``Monitor.history``.
     """
     returns = np.asarray(history["episode_returns"], dtype=np.float32)
     if is_grading() or not returns.size:
-        return None
+        return
     folder = results_folder() / lab
     path = folder / f"{time.strftime('%Y-%m-%dT%H-%M-%S')}-{time.time_ns() % 10**9:09d}.npz"
     scratch = path.with_suffix(".part")
@@ -90,8 +92,8 @@ def save_run(lab: str, title: str, history: Mapping[str, ArrayLike]) -> Path | N
             old.unlink(missing_ok=True)
     except OSError as error:
         print(f"This run could not be kept in {folder} ({error.strerror}).")
-        return None
-    return path
+    else:
+        print(f"This run is kept in results/{lab}, for the comparison in lab 5.")
 
 
 def load_runs(lab: str) -> list[Run]:
