@@ -1,0 +1,8 @@
+# You stack all of final_obs; where an episode goes on it holds None.
+import numpy as np
+
+
+def true_next_obs(next_obs, infos, done):
+    if "final_obs" not in infos:
+        return next_obs.copy()
+    return np.where(done[:, None], np.stack(infos["final_obs"]), next_obs)
