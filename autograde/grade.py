@@ -271,7 +271,9 @@ class _Run:
                 row = Row.from_dict({**stored, "unchanged": True})
                 # Not so when somebody has put an older gradebook back.
                 with contextlib.suppress(InternalError, MissingEntry):
-                    self._add(self._scores(row))
+                    row = self._scores(row)
+                    self._renew_feedback(submission, stored, row)
+                    self._add(row)
                     return None
         notebook = grafted_notebook(self.lab, submission)
         if submission.refusal is not None:
@@ -279,6 +281,17 @@ class _Run:
             self._record(Graded(submission, notebook, results, {}))
             return None
         return submission, notebook, self._job(notebook)
+
+    def _renew_feedback(self, submission: Submission, stored: dict, row: Row) -> None:
+        """Write the page again if it is missing, or if a person has graded or commented since."""
+        student = submission.student
+        before = Row.from_dict(stored)
+        shown = [(r.recorded, r.needs_manual, r.comments) for r in (before, row)]
+        there = self.course.feedback_path(student, self.lab.name).is_file()
+        if self.feedback and not (there and shown[0] == shown[1]):
+            write_feedback(self.course, self.lab.name, student)
+            kept = {**row.to_dict(), "unchanged": False}
+            self.state.store(student, self._key(submission), kept)
 
     def _job(self, notebook: dict, alone: bool = False) -> bytes:
         return pipeline.make_job(
@@ -348,6 +361,7 @@ class _Run:
             grades = list(notebook.grades)
             row.recorded = {grade.name: grade.score for grade in grades}
             row.needs_manual = sorted(g.name for g in grades if g.needs_manual_grade)
+            row.comments = {c.name: c.comment for c in notebook.comments if c.comment}
             row.score, row.max = notebook.score, notebook.max_score
             automatic = {grade.name: grade.auto_score for grade in grades}
         for name, result in row.exercises.items():

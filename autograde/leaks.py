@@ -92,26 +92,12 @@ class Answers:
         """
         return self._in(_notebook_pieces(notebook), tests_only)
 
-    def in_file(self, name: str, data: bytes) -> list[str]:
+    def in_file(self, name: str, data: bytes, *, tests_only: bool = False) -> list[str]:
         """One line for each leak in any file, by the ending of its name: .ipynb, .py, .json, text.
 
-        A file that is not what its name says is searched as text.
+        A file that is not what its name says is searched as text. tests_only: see in_notebook.
         """
-        text = data.decode("utf-8", "replace")
-        if name.endswith((".ipynb", ".json")):
-            try:
-                value = json.loads(text)
-            except (ValueError, RecursionError):
-                return self._in([_Piece("", "text", text)], False)
-            if isinstance(value, dict) and isinstance(value.get("cells"), list):
-                try:
-                    return self.in_notebook(value)
-                except (KeyError, TypeError, AttributeError):
-                    pass  # no notebook after all: its strings are searched
-            # Stored numbers say the same few words again and again.
-            parts = dict.fromkeys(_strings(value))
-            return self._in([_Piece("", "text", part) for part in parts], False)
-        return self._in([_Piece("", "code" if name.endswith(".py") else "text", text)], False)
+        return self._in(_file_pieces(name, data.decode("utf-8", "replace")), tests_only)
 
     def _in(self, pieces: Iterable[_Piece], tests_only: bool) -> list[str]:
         regions = [a for a in self._regions if not tests_only or a.kind == "hidden test"]
@@ -402,6 +388,22 @@ def _notebook_pieces(notebook) -> Iterator[_Piece]:
         if key != "cells":
             for part in _strings(notebook[key]):
                 yield _Piece(f"the notebook's {key}", "text", part)
+
+
+def _file_pieces(name: str, text: str) -> list[_Piece]:
+    if name.endswith((".ipynb", ".json")):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            return [_Piece("", "text", text)]
+        if isinstance(value, dict) and isinstance(value.get("cells"), list):
+            try:
+                return list(_notebook_pieces(value))
+            except (KeyError, TypeError, AttributeError):
+                pass  # no notebook after all: its strings are searched
+        # Stored numbers say the same few words again and again.
+        return [_Piece("", "text", part) for part in dict.fromkeys(_strings(value))]
+    return [_Piece("", "code" if name.endswith(".py") else "text", text)]
 
 
 def _without_regions(text: str) -> str:

@@ -14,10 +14,11 @@ from pathlib import Path
 import bleach
 import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 
 from autograde import formulas, pipeline, runstate
 from autograde.build import write_atomically
@@ -183,13 +184,15 @@ MAX_MARKDOWN, MAX_FORMULAS, MAX_SECONDS = 10_000, 200, 3.0
 NAMES = ("student", "first_name", "last_name", "notebook_path")
 
 
-class SafeHTML(NbGraderPreprocessor):
+class SafeHTML(Preprocessor):
     """Leaves nothing in a notebook that becomes script in a page made from it.
 
     nbgrader's feedback and formgrader templates put rendered Markdown into the page as it is,
     whatever the exporter's `sanitize_html` says. So here, before the template: Markdown is
     rendered and cleaned (its renderer passes the result through), outputs are text and bitmaps.
     """
+
+    enabled = Bool(True, help="Whether to do so.").tag(config=True)
 
     def preprocess(self, nb, resources):
         self._spent = 0.0
@@ -250,6 +253,10 @@ class _Renderer(IPythonRenderer):
         self.formulas.append((tex, display))
         return f"formula-{self._name}-{len(self.formulas) - 1}-"
 
+    def _embed_image_or_attachment(self, src):
+        # Attachments are not taken from a submission; nbconvert fails on one that is missing.
+        return "" if src.startswith("attachment:") else src
+
     def block_math(self, body):
         return self._kept(body, True)
 
@@ -278,6 +285,14 @@ def safe_markdown(source: str) -> str:
     Formulas are drawn (autograde.formulas). The block has no line break (they are written as
     character references), so a Markdown renderer finds no end of it and leaves it alone.
     """
+    try:
+        return _block("div", _rendered(source))
+    # No parser of Markdown or HTML has met every text; what it stumbles over costs nobody a mark.
+    except Exception:
+        return as_it_is(source)
+
+
+def _rendered(source: str) -> str:
     renderer = _Renderer()
     cleaned = bleach.clean(
         MarkdownWithMath(renderer=renderer).render(source),
@@ -290,7 +305,7 @@ def safe_markdown(source: str) -> str:
     parts = TAG.split(cleaned)
     parts[0::2] = [renderer.mark.sub(renderer.drawn, part) for part in parts[0::2]]
     parts[1::2] = [renderer.mark.sub(renderer.typed, part) for part in parts[1::2]]
-    return _block("div", "".join(parts).strip())
+    return "".join(parts).strip()
 
 
 def as_it_is(source: str) -> str:

@@ -17,8 +17,9 @@ class Row:
     grader failed: no mark was written, `reason` says why). exercises: {name: {score, max,
     message, mistake, passed, aspects, visible_pass, visible_mistake}}. recorded: every cell's
     score as the gradebook holds it, by grade_id. score, max: the gradebook's total. needs_manual:
-    grade_ids of answers that a person has to grade. received: when it came in (ISO 8601, UTC).
-    seconds, cpu_seconds: of its kernel. kernel_deaths, timeouts: what its kernel met.
+    grade_ids of answers that a person has to grade. comments: on answers, by grade_id.
+    received: when it came in (ISO 8601, UTC). seconds, cpu_seconds: of its kernel.
+    kernel_deaths, timeouts: what its kernel met.
     """
 
     student: str
@@ -30,6 +31,7 @@ class Row:
     exercises: dict[str, dict[str, Any]] = field(default_factory=dict)
     recorded: dict[str, float] = field(default_factory=dict)
     needs_manual: list[str] = field(default_factory=list)
+    comments: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unchanged: bool = False
     received: str | None = None

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from pathlib import Path
 
 import anywidget
 import numpy as np
@@ -21,8 +20,7 @@ import torch
 import traitlets
 
 from course_utils.execution import is_grading, unwritten_function
-
-STATIC = Path(__file__).parent / "static"
+from course_utils.widgets import STYLE, script
 
 # Ratios and epsilons share one spacing, so that 1 - epsilon and 1 + epsilon are always nodes of
 # the ratio grid and a corner of the curve is drawn as a corner.
@@ -74,8 +72,8 @@ class ClipExplorer(anywidget.AnyWidget):
     The browser draws and moves the sliders without asking the kernel, so the widget outlives it.
     """
 
-    _esm = STATIC / "clip_explorer.js"
-    _css = STATIC / "course.css"
+    _esm = script("clip_explorer")
+    _css = STYLE
 
     ratios = traitlets.List(traitlets.Float()).tag(sync=True)
     epsilons = traitlets.List(traitlets.Float()).tag(sync=True)

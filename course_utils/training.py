@@ -6,7 +6,6 @@ import html
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -20,11 +19,11 @@ from course_utils.execution import (
     todo_message,
     unwritten_function,
 )
+from course_utils.widgets import STYLE, script
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-STATIC = Path(__file__).parent / "static"
 MAX_POINTS = 400  # of the live curve; more cannot be told apart on the screen
 
 
@@ -334,8 +333,8 @@ def _live_curve_class() -> type[Any]:
         class LiveCurve(anywidget.AnyWidget):
             """A learning curve that grows as ``points`` changes."""
 
-            _esm = STATIC / "live_curve.js"
-            _css = STATIC / "course.css"
+            _esm = script("live_curve")
+            _css = STYLE
 
             points = traitlets.Bytes().tag(sync=True)
             total_steps = traitlets.Int().tag(sync=True)

@@ -1,22 +1,7 @@
 // Draws the stored curves of clip_explorer and moves its two sliders; it computes nothing.
 
-const NS = "http://www.w3.org/2000/svg";
 const PANEL = { width: 310, height: 230, left: [44, 434], top: 30 };
 const VIEW = { width: 760, height: 328 };
-
-function svg(tag, attributes, parent, text) {
-  const node = document.createElementNS(NS, tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
-function floats(view) {
-  // A copy, because the view need not start at a multiple of four bytes.
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
-  return new Float32Array(bytes.buffer);
-}
 
 function nearest(grid, value) {
   let best = 0;
@@ -33,22 +18,10 @@ function number(value, digits = 2) {
   return Number(value.toFixed(digits)) === 0 ? (0).toFixed(digits) : text;
 }
 
-function slider(parent, title, label, grid, value) {
-  const row = document.createElement("label");
-  const name = document.createElement("span");
-  name.textContent = title;
-  const input = document.createElement("input");
-  input.type = "range";
-  input.min = grid[0];
-  input.max = grid[grid.length - 1];
-  input.step = (grid[grid.length - 1] - grid[0]) / (grid.length - 1);
-  input.value = value;
-  input.setAttribute("aria-label", label);
-  // Without this JupyterLab's command mode takes the arrow keys.
-  input.setAttribute("data-lm-suppress-shortcuts", "true");
-  row.append(name, input);
-  parent.append(row);
-  return { input, name };
+// Where a slider over an evenly spaced grid ends and steps.
+function over(grid, value) {
+  const [min, max] = [grid[0], grid[grid.length - 1]];
+  return { min, max, step: (max - min) / (grid.length - 1), value };
 }
 
 function render({ model, el }) {
@@ -122,8 +95,8 @@ function render({ model, el }) {
   svg("rect", { class: "band", x: 524, y: keyY - 11, width: 24, height: 13 }, picture);
   svg("text", { x: 554, y: keyY }, picture, "1 \u00b1 epsilon");
 
-  const epsilonSlider = slider(root, "", "epsilon, the width of the band", epsilons, model.get("epsilon"));
-  const ratioSlider = slider(root, "", "ratio at which the curves are read", ratios, model.get("ratio"));
+  const epsilonSlider = slider(root, "epsilon, the width of the band", over(epsilons, model.get("epsilon")));
+  const ratioSlider = slider(root, "ratio at which the curves are read", over(ratios, model.get("ratio")));
   const reading = document.createElement("output");
   root.append(reading);
 

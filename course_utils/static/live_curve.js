@@ -1,22 +1,7 @@
 // Draws the learning curve whose points (step, mean return) arrive while training runs.
 
-const NS = "http://www.w3.org/2000/svg";
 const VIEW = { width: 760, height: 250 };
 const BOX = { left: 58, right: 744, top: 28, bottom: 208 };
-
-function svg(tag, attributes, parent, text) {
-  const node = document.createElementNS(NS, tag);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  if (text !== undefined) node.textContent = text;
-  parent.append(node);
-  return node;
-}
-
-function floats(view) {
-  // A copy, because the view need not start at a multiple of four bytes.
-  const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength).slice();
-  return new Float32Array(bytes.buffer);
-}
 
 // The next of 1, 2, 5, 10, 20, 50, ... so that the axis changes rarely.
 function roundUp(value) {

@@ -35,10 +35,10 @@ from IPython.display import display
 module = types.ModuleType("course_utils.checks.remote")
 def show(nonce, observation, mime="application/vnd.course-utils.observation+json"):
     display({{mime: {{"nonce": nonce, "observation": observation}}}}, raw=True)
-def answer(request, nonce):
-    request = json.loads(request)
+def answer(path, nonce):
+    request = json.loads(open(path).read())
     {}
-module.answer = answer
+module.answer_file = answer
 sys.modules["course_utils.checks.remote"] = module
 """
 
@@ -479,8 +479,14 @@ def observe(body, *, before=(), **limits):
     return result["observations"]["test_f"], result
 
 
+def unmeasured(answer):
+    """The observation without the engine's own figure."""
+    return {k: v for k, v in answer["observation"].items() if k != "measured_cpu_s"}
+
+
 def test_observation_comes_back():
-    seen, result = observe("show(nonce, request)")
+    seen, result = observe("show(nonce, {**request, 'measured_cpu_s': -1e9})")
+    assert 0 <= seen["observation"].pop("measured_cpu_s") < 5  # ours, not what it says
     assert seen["observation"] == {
         "exercise": "lab/f",
         "function": "f",
@@ -489,11 +495,23 @@ def test_observation_comes_back():
     assert text(result, 1) == "visible\n"  # nothing of the hidden part is shown
 
 
-def test_observation_of_the_real_remote_module():
+def test_observation_of_the_real_remote_module_whatever_names_the_notebook_uses():
     result = run(
-        ("1", "test_f"), requests={"test_f": {"exercise": "x/f", "function": "f", "cases": []}}
+        "open = print = __import__ = len = dict = id = None",
+        ("1", "test_f"),
+        requests={"test_f": {"exercise": "x/f", "function": "f", "cases": []}},
     )
     assert result["observations"]["test_f"]["observation"]["callable"] is False
+
+
+def test_cost_of_an_answer_is_counted_from_outside():
+    spend = "end = time.process_time() + 1\n    while time.process_time() < end: pass\n    "
+    itself = spend + "time.process_time = lambda: 0.0\n    show(nonce, {{}})"
+    by_a_child = "if os.fork(): os.wait(); show(nonce, {{}}); return\n    " + spend + "os._exit(0)"
+    for body in (itself, by_a_child):
+        body = "import os, time\n    " + body.replace("{{}}", "{}")
+        seen, _ = observe(body, cell_cpu_s=20, cell_wall_s=30)
+        assert 0.9 < seen["observation"]["measured_cpu_s"] < 3, body
 
 
 @pytest.mark.parametrize(
@@ -515,7 +533,7 @@ def test_observation_that_does_not_count(body, failure):
 
 def test_observation_among_forged_ones():
     seen, _ = observe("show('guess', {'forged': 1}); show(nonce, {'right': 1}); show(nonce, {})")
-    assert seen == {"observation": {"right": 1}}
+    assert unmeasured(seen) == {"right": 1}
 
 
 def test_observation_shown_before_the_request_is_ignored():
@@ -550,8 +568,8 @@ def test_request_of_half_a_megabyte_is_quick():
     seen, result = observe("show(nonce, {'n': len(request['cases'])})")
     big = {"function": "f", "cases": [0.123456789] * 40_000}
     result = run(REMOTE.format("show(nonce, {'n': 1})"), ("1", "test_f"), requests={"test_f": big})
-    assert result["observations"]["test_f"] == {"observation": {"n": 1}}
-    assert seen["observation"] == {"n": 2}
+    assert unmeasured(result["observations"]["test_f"]) == {"n": 1}
+    assert unmeasured(seen) == {"n": 2}
     assert result["cpu_seconds"] < 3
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from course_utils import explorers
+from course_utils import explorers, figures, slider_figure, widgets
 from course_utils.explorers import (
     ADVANTAGES,
     EPSILONS,
@@ -251,12 +251,12 @@ def test_y_range_is_symmetric_bounded_and_finite():
 
 
 def test_no_algorithm_and_no_remote_code_in_the_browser():
-    for path in explorers.STATIC.glob("*.js"):
+    for path in widgets.STATIC.glob("*.js"):
         text = path.read_text()
         assert "Math.exp" not in text
         assert "://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "innerHTML" not in text
-    source = (explorers.STATIC / "clip_explorer.js").read_text()
+    source = widgets.script("clip_explorer")
     assert 'setAttribute("data-lm-suppress-shortcuts", "true")' in source
     assert 'setAttribute("aria-label"' in source
     assert 'createElement("output")' in source
@@ -272,9 +272,9 @@ def luminance(color):
 @pytest.mark.parametrize("background", ["#ffffff", "#e6e6e6", "#111111", "#292929"])
 def test_data_colors_are_visible_in_both_themes(background):
     """WCAG 2.2, 1.4.11: graphical objects need a contrast of 3:1."""
-    style = (explorers.STATIC / "course.css").read_text()
-    colors = re.findall(r"--course-\w+: (#\w{6})", style)
-    assert len(colors) == 2
+    style = widgets.STYLE.read_text()
+    colors = re.findall(r"--(?:course-\w+|c\d): (#\w{6})", style)
+    assert len(colors) == 2 + slider_figure.COLORS == 2 + len(figures.CYCLE)
     for color in colors:
         dark, light = sorted([luminance(color), luminance(background)])
         assert (light + 0.05) / (dark + 0.05) >= 3, color

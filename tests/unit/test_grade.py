@@ -145,6 +145,38 @@ def test_a_mark_given_by_hand_survives_and_is_shown(folder):
         assert comment.manual_comment == "Yes."
 
 
+def test_what_a_person_gave_reaches_the_feedback_of_a_submission_that_has_not_changed(folder):
+    page = Course(folder).feedback_path("ann", mini.LAB)
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder, feedback=True)
+    assert "not graded yet" in page.read_text() and "Yes." not in page.read_text()
+    by_hand(folder, "ann", "why_positive", 0.5)
+    rows, _ = run(folder)
+    assert rows["ann"].unchanged and "not graded yet" in page.read_text()  # feedback is off
+    rows, _ = run(folder, feedback=True)
+    assert rows["ann"].unchanged and rows["ann"].comments == {"why_positive": "Yes."}
+    assert "Yes." in page.read_text() and "not graded yet" not in page.read_text()
+    written = page.stat().st_mtime_ns
+    run(folder, feedback=True)
+    assert page.stat().st_mtime_ns == written
+    page.unlink()
+    run(folder, feedback=True)
+    assert "5.5 of" in page.read_text()
+
+
+def test_a_comment_that_quotes_markup_stays_text(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    with Gradebook(Course(folder).db_url, COURSE_ID) as gradebook:
+        comment = gradebook.find_comment("why_positive", mini.LAB, mini.LAB, "ann")
+        comment.manual_comment = "You wrote <script>evil()</script>, **not** $x^2$"
+        gradebook.db.commit()
+    run(folder, feedback=True)
+    page = Course(folder).feedback_path("ann", mini.LAB).read_text()
+    assert "<strong>not</strong>" in page and 'aria-label="x^2"' in page
+    assert "<script" not in page
+
+
 def test_points_of_a_test_changed_by_hand_survive(folder):
     mini.hand_in(folder, "ann", mini.solved(folder, square=HALF))
     run(folder)

@@ -80,3 +80,24 @@ def test_what_is_harmless_still_reads_as_written():
         assert part in page
     shown = re.sub(r"<[^>]+>", "", page).replace("&#10;", "\n")
     assert "if a &lt; b:\n    pass" in shown
+
+
+def test_a_picture_pasted_into_an_answer_is_left_out_and_stops_nothing():
+    page = markdown2html(safe_markdown("before ![my sketch](attachment:a-b.png) after"))
+    assert BeautifulSoup(page, "html.parser").get_text().split() == ["before", "after"]
+    assert 'alt="my sketch"' in page and "attachment" not in page
+
+
+@pytest.mark.parametrize(
+    "source", ["> " * 4000 + "x", "<b>" * 3000, "- " * 4000, "[" * 5000, "*" * 9000]
+)
+def test_text_that_a_parser_stumbles_over_is_shown(source):
+    page = markdown2html(safe_markdown(source))
+    assert page.count("<b>") == page.count("</b>") and len(page) > 10
+
+
+def test_a_failure_of_the_renderer_shows_the_text_as_it_is(monkeypatch):
+    monkeypatch.setattr("autograde.preprocessors._rendered", lambda source: 1 / 0)
+    safe_markdown.cache_clear()
+    assert safe_markdown("<b>a\nb</b>") == "<pre>&lt;b&gt;a&#10;b&lt;/b&gt;</pre>"
+    safe_markdown.cache_clear()
