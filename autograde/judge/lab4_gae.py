@@ -118,6 +118,7 @@ def _gae_case(
             "hint": "Is there a loop inside the loop over the steps?", "mistake": "too_slow",
         }  # fmt: skip
         case["aspects"]["cpu_seconds"] = "cost"
+        case["cpu_seconds"] = cpu_seconds + 0.5  # there is nothing to gain by waiting longer
     return case
 
 
@@ -177,6 +178,10 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "truncated, both",
         ),
         case(
+            "a longer rollout", (30, 2), ((24, 1, "terminated"),), "value",
+            "a longer rollout, in which one task ends late",
+        ),
+        case(
             "a graph behind the values", (5, 3), ((2, 1, "truncated"), (3, 0, "terminated")),
             "gradient", "values and next_values come with a graph", graph=True,
         ),
@@ -198,7 +203,7 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     if visible:
         return plain + corners
     long = case(
-        "a long rollout", (5000, 1), ((1733, 0, "truncated"), (3801, 0, "terminated")), "cost",
+        "a long rollout", (LONG, 1), ((LONG // 3, 0, "truncated"), (3 * LONG // 4, 0, "terminated")), "cost",
         "two ends in a long rollout", factors=(0.98, 0.93), cpu_seconds=2.0,
     )  # fmt: skip
     other = tuple((int(rng.integers(0, 8)), n, kind) for n, kind in enumerate(KINDS))
@@ -210,6 +215,8 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
 
 KINDS = ("terminated", "truncated", "both", "truncated")
+LONG = 5000
+"""Steps of the rollout whose cost is looked at."""
 
 
 def complete_gae(case: dict, entry: dict) -> None:

@@ -73,15 +73,24 @@ def after_autoreset(function: Callable, case: dict) -> dict:
     arguments = {name: decode(value) for name, value in case["args"].items()}
     next_obs, done = arguments["next_obs"], arguments["done"]
     infos = same_step_infos(arguments["final_obs"], done)
-    rows, names = list(infos.get("final_obs", ())), set(infos)
-    before = snapshot((next_obs, done, rows, infos.get("_final_obs")))
+    before = snapshot(next_obs), snapshot(done), _final_rows(infos), set(infos)
     result = function(next_obs, infos, done)
-    after = (next_obs, done, list(infos.get("final_obs", ())), infos.get("_final_obs"))
-    same = [unchanged(now, then) for now, then in zip(after, before, strict=True)]
-    mutated = [n for n, s in zip(("next_obs", "done"), same, strict=False) if not s]
-    if not all(same[2:]) or set(infos) != names:
+    mutated = [
+        name
+        for name, now, then in (("next_obs", next_obs, before[0]), ("done", done, before[1]))
+        if not unchanged(now, then)
+    ]
+    if _final_rows(infos) != before[2] or set(infos) != before[3]:
         mutated.append("infos")
     return {"result": describe(result), "mutated": mutated}
+
+
+def _final_rows(infos: dict) -> list:
+    """Copy the final observations so that they can be compared, whatever has become of them."""
+    rows = infos.get("final_obs", ())
+    if not isinstance(rows, (np.ndarray, list, tuple)):
+        return [repr(rows)]
+    return [row.tolist() if isinstance(row, np.ndarray) else row for row in rows]
 
 
 def same_step_infos(final_obs: list[np.ndarray | None], done: np.ndarray) -> dict[str, Any]:

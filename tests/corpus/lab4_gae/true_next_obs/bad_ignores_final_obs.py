@@ -1,4 +1,4 @@
-# You return next_obs as it is. Where an episode ended it holds the first observation of the next one.
+# The final observations are never used: where an episode ended your row is the first observation of the next one. (The key is called final_obs; get() hides a misspelled one.)
 import numpy as np
 
 

@@ -1,4 +1,4 @@
-# You write into next_obs itself. The loop that plays still needs it: there the new episode begins.
+# You write into next_obs itself (np.asarray and a slice make no copy either). The loop that plays still needs it: there the new episode begins.
 import numpy as np
 
 

@@ -1,4 +1,4 @@
-# You stack all of final_obs; where an episode goes on it holds None.
+# You use the whole of final_obs as if it were a matrix; where an episode goes on it holds None.
 import numpy as np
 
 

@@ -1,4 +1,4 @@
-# It works for one environment only: a whole row is treated as a single number.
+# The sum is cut one step too early: at t you ask whether step t - 1 was an end.
 import torch
 
 
@@ -6,10 +6,10 @@ def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
     values = values.detach()
     next_values = next_values.detach()
     deltas = rewards + gamma * next_values * (~terminated) - values
-    carry_on = gamma * lam * (~(terminated | truncated))
+    carry_on = gamma * lam * torch.cat([torch.ones_like(terminated[:1]), ~(terminated | truncated)[:-1]])
     advantages = torch.zeros_like(deltas)
-    running = 0.0
+    running = torch.zeros_like(deltas[0])
     for t in reversed(range(len(deltas))):
-        running = deltas[t].item() + carry_on[t].item() * running
+        running = deltas[t] + carry_on[t] * running
         advantages[t] = running
     return advantages, advantages + values
