@@ -18,6 +18,7 @@ from autograde.course import Course
 from autograde.errors import CourseError
 
 PACKAGE = "course_utils"
+DOTTED = re.compile(rf"{PACKAGE}(\.\w+)+")
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATES = Path(__file__).resolve().parent / "bundle_files"
 
@@ -73,12 +74,8 @@ class Bundle:
 
 
 def make(course: Course, lab: str) -> Bundle:
-    """The bundle of a lab from what lies on disk now. Nothing is checked for answers here.
-
-    What is shared by all labs comes from the course's folder or, where it has no course_utils (a
-    demonstration), from the repository of this package.
-    """
-    root = course.root if (course.root / PACKAGE).exists() else REPOSITORY
+    """The bundle of a lab from what lies on disk now. Nothing is checked for answers here."""
+    root = shared_root(course)
     bundle = Bundle(lab)
     files: dict[str, bytes] = {}
 
@@ -119,6 +116,14 @@ def make(course: Course, lab: str) -> Bundle:
     bundle.files = dict(sorted(files.items()))
     bundle.left_out = [name for name in _lying_there(root) if name not in files]
     return bundle
+
+
+def shared_root(course: Course) -> Path:
+    """Where a course's bundles have what all labs share from: course_utils, constraints.txt, ...
+
+    The course's folder or, where that has no course_utils (a demonstration), this repository.
+    """
+    return course.root if (course.root / PACKAGE).exists() else REPOSITORY
 
 
 def in_order(labs: list[str]) -> list[str]:
@@ -204,9 +209,8 @@ class _Modules:
                 self._add(".".join(parts), where)
                 for alias in node.names:  # a module, or a name in one
                     self._add(".".join([*parts, alias.name]), where, must=False)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.fullmatch(rf"{PACKAGE}(\.\w+)+", node.value):  # for importlib
-                    self._add(node.value, where, must=False)
+            elif isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
+                self._add(node.value, where, must=False)  # for importlib
 
     def _add(self, module: str, where: str, must: bool = True) -> None:
         if module.split(".")[0] != PACKAGE:

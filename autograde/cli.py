@@ -19,7 +19,10 @@ COURSE_OPTION = click.option(
     help="The course's folder (default: the one around the working directory).",
 )
 DB_OPTION = click.option(
-    "--db", metavar="URL", help="Another gradebook, as a SQLAlchemy URL (default: SQLite)."
+    "--db",
+    metavar="URL",
+    envvar="COURSE_DB",
+    help="Another gradebook, as a SQLAlchemy URL (default: $COURSE_DB, else SQLite).",
 )
 
 
@@ -30,6 +33,7 @@ class LazyGroup(click.Group):
         "checks": ("autograde.stored_checks", "checks_command", "Generate the visible checks."),
         "collect": ("autograde.collect", "collect_command", "Take in what a class handed in."),
         "corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus."),
+        "feedback": ("autograde.handback", "feedback_command", "Pack the pages for an LMS."),
         "release": ("autograde.release", "release_command", "Make the bundle that students get."),
         "report": ("autograde.report", "report_command", "What the class got right and wrong."),
         "status": ("autograde.status", "status_command", "How far each lab has come."),
@@ -115,6 +119,12 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
     help="CPU seconds a cell may use (default: 60).",
 )
 @click.option("--no-feedback", is_flag=True, help="Do not write the students' feedback pages.")
+@click.option(
+    "--executor",
+    metavar="WHERE",
+    default="local",
+    help="Where students' code runs: local (default), or dask://HOST:PORT, a Dask scheduler.",
+)
 @COURSE_OPTION
 @DB_OPTION
 def grade(
@@ -126,6 +136,7 @@ def grade(
     unsandboxed: bool,
     cell_seconds: int | None,
     no_feedback: bool,
+    executor: str,
     course_dir: str | None,
     db: str | None,
 ) -> int:
@@ -149,6 +160,7 @@ def grade(
         json_file,
         only=students,
         jobs=jobs,
+        executor=executor,
         force=force,
         sandbox="none" if unsandboxed else "auto",
         limits=limits,
@@ -194,8 +206,45 @@ def demo(keep: str | None, jobs: int | None, unsandboxed: bool, course_dir: str 
     return status
 
 
-def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
+def grade_and_report(
+    course,
+    lab: str,
+    json_file: str | None = None,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    sandbox: str = "auto",
+    **options,
+) -> int:
     """grade_class with a progress bar and a line per submission on stderr, then the table."""
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from autograde import executors
+    from autograde.aside import Aside
+    from autograde.intake import students
+    from autograde.runstate import RunState
+
+    if json_file and json_file != "-":
+        check_writable(Path(json_file))
+    with ExitStack() as stack:
+        workers = executors.connect(executor, jobs)
+        stack.callback(workers.close)
+        sandbox = workers.wall(sandbox)
+        graded = any(RunState(course, lab).graded.glob("*.json"))
+        if students(course, lab) and (options.get("force") or not graded):
+            # While this process imports nbgrader: both take seconds, and there is work for sure.
+            workers.start(sandbox)
+            aside = Aside(executors.beside(workers.jobs))
+            stack.callback(aside.close)
+            options["aside"] = aside
+        options |= {"jobs": workers.jobs, "make_executor": workers.make, "sandbox": sandbox}
+        if workers.execute is not None:
+            options["execute"] = workers.execute
+        return _grade_and_report(course, lab, json_file, **options)
+
+
+def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int:
     from pathlib import Path
 
     from rich.console import Console
@@ -206,8 +255,6 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
     from autograde.build import write_atomically
     from autograde.intake import one_line, shown
 
-    if json_file and json_file != "-":
-        check_writable(Path(json_file))
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:

@@ -46,20 +46,24 @@ __all__ = [
     "close",
     "end_with_parent",
     "execute",
+    "warm_up",
 ]
 
 # Seconds of CPU time count, because seconds on the clock depend on how busy the machine is; those
 # only stop what sleeps.
 LIMITS: dict[str, float] = {
     "cell_cpu_s": 60,
-    "cell_idle_s": 45,  # neither computing nor waiting for its turn: asleep, however busy the rest
+    "cell_idle_s": 30,  # neither computing nor waiting for its turn: asleep, however busy the rest
     "cell_wall_s": 240,
+    "clock_stops": 4,  # cells stopped by the clock before the rest of the notebook is left out
     "total_wall_s": 900,
     "memory_bytes": 4 << 30,
     "output_bytes": 1_000_000,  # kept of one cell
     "total_output_bytes": 16_000_000,
     "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
     "flood_messages": 200_000,
+    "total_flood_bytes": 4 << 30,
+    "total_flood_messages": 3_000_000,
     "processes": 128,
     "file_bytes": 100 << 20,
     "restarts": 24,
@@ -87,6 +91,7 @@ class _Run:
     reason: str = ""  # why it was stopped, in words for a student
     kernel_dead: bool = False
     started: bool = False  # the kernel was alive when the code was sent
+    by_clock: bool = False  # it was stopped, and not for its computing or printing
     killed: bool = False  # the kernel was, by a signal that cannot be caught and that is not ours
     received: int = 0  # bytes
     messages: int = 0
@@ -102,6 +107,7 @@ class _Session:
         self.limits = limits
         self.channels: list[Channel] = []
         self.cpu_s = 0.0
+        self.idle_s = 2.0  # between a cell's reply and the word that all its output has been sent
         self.processes, self.most_memory = 0, float("inf")
         self._key = kernel.connection["key"].encode()
         self._id = secrets.token_hex(8)
@@ -235,6 +241,8 @@ class _Session:
         while True:
             now = time.monotonic()
             if reply is not None and (idle or now > idle_by):
+                if not idle:  # it has cut its own tongue out: no use in waiting so long again
+                    self.idle_s = 0.1
                 break
             for channel, message in self._receive((idle_by or poll_at) - now):
                 result.messages += 1
@@ -255,7 +263,7 @@ class _Session:
                     elif kind == "execute_reply" and reply is None:
                         answer = parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
-                        idle_by = time.monotonic() + 2
+                        idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
                     continue
             now = time.monotonic()
@@ -280,6 +288,7 @@ class _Session:
             if usage.get("cpu_s", 0.0) - cpu_before > limits["cell_cpu_s"]:
                 result.reason = f"stopped after {limits['cell_cpu_s']:g} s of computing"
             elif now > min(wall_end, asleep_by):
+                result.by_clock = True
                 result.reason = f"stopped after {now - started:.0f} s"
             elif (
                 result.received > limits["flood_bytes"]
@@ -335,6 +344,7 @@ class _Job:
     replay: list[str] = field(default_factory=list)  # sources that later cells may need
     deaths: int = 0
     timeouts: int = 0
+    clock_stops: int = 0
     killed: int = 0
     starts: int = 0
     cpu_s: float = 0.0
@@ -485,6 +495,7 @@ class Engine:
 
     def _count(self, state: _Job, run: _Run) -> None:
         state.timeouts += run.status == "timeout"
+        state.clock_stops += run.by_clock
         state.killed += run.killed
         state.received += run.received
         state.messages += run.messages
@@ -495,10 +506,11 @@ class Engine:
         limits = state.limits
         if (
             cpu_s > limits["total_cpu_s"]
-            or state.received > 4 * limits["flood_bytes"]
-            or state.messages > 4 * limits["flood_messages"]
+            or state.clock_stops > limits["clock_stops"]
+            or state.received > limits["total_flood_bytes"]
+            or state.messages > limits["total_flood_messages"]
         ):
-            state.deadline = min(state.deadline, time.monotonic())  # a cell's share, cell by cell
+            state.deadline = min(state.deadline, time.monotonic())
 
     def _ready(self, state: _Job) -> bool:
         """See to it that there is a kernel, with the earlier cells run in it."""
@@ -562,6 +574,7 @@ def _result(
 
 
 _engines: dict[tuple[int, str], Engine] = {}  # by process: a fork's copies are not its own
+_engines_lock = threading.Lock()
 
 
 def execute(job: bytes) -> bytes:
@@ -587,11 +600,25 @@ def execute(job: bytes) -> bytes:
     fails. Never for what the notebook does.
     """
     asked = json.loads(job)
-    key = (os.getpid(), asked.get("sandbox", "auto"))
-    engine = _engines.get(key)
-    if engine is None:
-        engine = _engines[key] = Engine(key[1])
-    return json.dumps(engine.run(asked)).encode()
+    return json.dumps(_engine(asked.get("sandbox", "auto")).run(asked)).encode()
+
+
+def warm_up(sandbox: str = "auto") -> None:
+    """Start this process's kernel server before the first job comes; what fails then fails there.
+
+    sandbox: as the jobs will ask for it.
+    """
+    with contextlib.suppress(SandboxError):
+        _engine(sandbox).server()
+
+
+def _engine(sandbox: str) -> Engine:
+    """This process's engine for a wall. Its threads (those of a Dask worker) share one."""
+    key = (os.getpid(), sandbox)
+    with _engines_lock:
+        if key not in _engines:
+            _engines[key] = Engine(sandbox)
+        return _engines[key]
 
 
 def close() -> None:

@@ -20,7 +20,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Dict, Unicode
 
-from autograde import formulas, pipeline, runstate
+from autograde import formulas, handback, pipeline, runstate
 from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
@@ -74,8 +74,9 @@ class IsolatedExecute(NbGraderPreprocessor):
 class RecordReceived(NbGraderPreprocessor):
     """Puts the time the instructor's side received a submission into the gradebook.
 
-    nbgrader has just taken it from timestamp.txt in the submission, which its author can set.
-    Unknown stays unknown: no time, not late.
+    And what the student's own due date adds to the lab's, as an extension. nbgrader has just taken
+    the time from timestamp.txt in the submission, which its author can set. Unknown stays unknown:
+    no time, not late.
     """
 
     def preprocess(self, nb, resources):
@@ -86,6 +87,10 @@ class RecordReceived(NbGraderPreprocessor):
         with Gradebook(info["db_url"], COURSE_ID) as gradebook:
             submission = gradebook.find_submission(info["assignment"], info["student"])
             submission.timestamp = received
+            due = course.due(info["assignment"])
+            own = course.due(info["assignment"], info["student"])
+            if due is not None and own != due:  # else one granted in nbgrader stays
+                submission.extension = own - due
             gradebook.db.commit()
         return nb, resources
 
@@ -153,6 +158,16 @@ class StripHiddenTests(NbGraderPreprocessor):
             cell.source = pipeline.visible_part(cell.source)
             cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
         return cell, resources
+
+
+class ForTheExchange(NbGraderPreprocessor):
+    """Puts beside a feedback page what nbgrader's release_feedback wants to find there."""
+
+    def preprocess(self, nb, resources):
+        info, coursedir = resources["nbgrader"], self.parent.parent.coursedir
+        course = Course(Path(coursedir.root), coursedir.db_url)
+        handback.for_the_exchange(course, info["assignment"], info["student"])
+        return nb, resources
 
 
 class Grades(GetGrades):

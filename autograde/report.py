@@ -80,7 +80,8 @@ def summary(page: dict, problems: list[str]) -> list[str]:
         f"{page['lab']}: {counts['handed_in']} handed in{roster}, {counts['graded']} graded, "
         f"{counts['refused']} refused, {counts['late']} late",
         f"needs you: {people(counts['open'], 'submission')} with answers to grade by hand, "
-        f"{counts['errors']} failed in the grader, {counts['ungraded']} not graded yet",
+        f"{counts['errors']} failed in the grader, {counts['ungraded']} not graded yet, "
+        f"{counts['unmatched']} collected from nobody on the roster",
     ]
     if totals["n"]:
         lines.append(

@@ -233,6 +233,7 @@ def counts(data: ClassData) -> dict[str, int]:
         "late": sum(student.late_seconds > 0 for student in handed_in),
         "open": sum(bool(student.open) for student in data.graded),
         "unreadable": data.unreadable,
+        "unmatched": data.unmatched,
     }
 
 

@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from autograde.build import write_atomically
 from autograde.course import Course
@@ -59,14 +61,11 @@ class RunState:
         self.folder.chmod(0o700)
         with (self.folder / "lock").open("w") as file:
             try:
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except ImportError:  # Windows: no lock, one instructor
-                pass
+                _lock(file)
             except OSError:
                 raise CourseError(
-                    f"{self.folder.name} is being graded by another process; wait for its end",
+                    f"{self.folder.name} is being graded or collected by another process; "
+                    "wait for its end",
                     status=1,
                 ) from None
             # What a killed run was about to write; nobody else writes here while this is held.
@@ -80,6 +79,22 @@ class RunState:
         self.folder.chmod(0o700)
         write_atomically(path, json.dumps(value, indent=1).encode())
         os.chmod(path, 0o600)
+
+
+def _lock(file: IO[str]) -> None:
+    """Lock a file for this process alone. OSError if another one has it, for more than a look."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: no lock, one instructor
+        return
+    for last in (False, False, False, True):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except OSError:
+            if last:
+                raise
+            time.sleep(0.02)  # `status` has it for an instant, to see whether it is taken
 
 
 def open_seed(course: Course, lab: str) -> int:

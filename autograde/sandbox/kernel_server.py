@@ -290,6 +290,8 @@ def init(request, report):
         os.chmod(f"{SCRATCH}/{name}", mode)
         os.chown(f"{SCRATCH}/{name}", owner, group)
     _mount(f"{SCRATCH}/shm", "/dev/shm", None, MS_BIND)
+    terminals = "newinstance,ptmxmode=0666,mode=0600"
+    _mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, terminals)
     for name in ("", *(f"/{device}" for device in DEVICES)):
         _remount_read_only("/dev" + name)  # the files: what is written to a device still arrives
     for path in request["kept_in_tmp"]:  # the libraries live below it

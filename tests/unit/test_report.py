@@ -398,6 +398,9 @@ def test_everyone_is_there_whatever_became_of_them(course):
         ],
     )
     mini.hand_in(course.root, "bob", mini.solved(course.root))
+    unmatched = course.collected / mini.LAB / ".unmatched" / "someone" / "1"
+    unmatched.mkdir(parents=True)
+    (unmatched / "attempt.json").write_text("{}")
     found = {s.id: s for s in load(course).students}
     assert {name: s.status for name, s in found.items()} == {
         "ann": "graded", "zip": "refused", "crash": "error", "bob": "ungraded",
@@ -408,6 +411,7 @@ def test_everyone_is_there_whatever_became_of_them(course):
     assert found["ann"].late_seconds == 7200 and found["zip"].score == 0.0
     counts = reportpage.counts(load(course))
     expected = {"handed_in": 4, "refused": 1, "absent": 2, "late": 1, "errors": 1, "roster": 4}
+    expected |= {"strangers": 2, "unmatched": 1, "ungraded": 1}
     assert {name: counts[name] for name in expected} == expected
 
 
