@@ -46,6 +46,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from IPython.display import display
 from matplotlib.figure import Figure
 from torch import nn
 
@@ -204,6 +205,7 @@ print(f"rewards, then the critic: {with_rewards:.5f}     sum of TD errors: {with
 
 # %% [markdown]
 # **Predict first.** We estimate the gap between right and left as $\hat A^{(k)}$ of a walk that began with right, minus that of a walk that began with left. As $k$ grows from 1 to 200, what happens to its *bias* (how far it is off on average) and to its *standard deviation* (how far single estimates scatter)?
+
 
 # %% tags=["skip-execution"]
 def gap_statistics(estimates: dict[int, torch.Tensor]) -> tuple[float, float, float]:
@@ -376,11 +378,11 @@ hidden_test("lab4_gae/gae", gae)
 # </details>
 
 # %% [markdown]
-# **Move the sliders.** These are 48 recorded steps of CartPole in three environments, played by a clumsy policy, with the values of a critic that was trained for $\gamma = 0.99$. Every picture is drawn with *your* function.
+# **Move the sliders.** These are 48 recorded steps of CartPole in three environments with a time limit of 26 steps, played by a clumsy policy, with the values of a critic that was trained for $\gamma = 0.99$. Every picture is drawn with *your* function.
 # The weights are your function's too: it was given a reward of 1 at a single step and 0 elsewhere, and what came out at the step with the dot is the weight of that step.
 # Use Tab to reach a slider and the arrow keys to move it.
 #
-# **Predict first.** (a) At $\lambda = 1$, how do the weights fall from step to step? And at $\lambda = 0$? (b) The weights stop at a dotted line. Why? (c) Compare the advantages before a fall with those before a time limit, at $\lambda = 0.95$.
+# **Predict first.** (a) At $\lambda = 1$, how do the weights fall from step to step? And at $\lambda = 0$? (b) The weights stop at a dotted line. Why? (c) In environment 0 the pole falls at step 16, and time is up at step 42. How do the advantages before the two ends differ, at $\lambda = 0.95$?
 
 # %% tags=["skip-execution"]
 gae_explorer(gae)
@@ -417,8 +419,8 @@ def expected_advantages(lam: float) -> np.ndarray:
 
 
 # %% tags=["skip-execution"]
-lambdas = np.linspace(0, 1, 21)
-exact = np.array([expected_advantages(lam)[START] for lam in lambdas])  # [21, A]
+lambdas = np.array([*np.linspace(0, 0.9, 19), 0.92, 0.94, 0.96, 0.98, 0.99, 1.0])
+exact = np.array([expected_advantages(lam)[START] for lam in lambdas])  # [25, A]
 exact_bias = exact[:, RIGHT] - exact[:, LEFT] - true_gap
 
 with todo_guard():
@@ -456,12 +458,13 @@ with todo_guard():
     spread = variance / counts[:, None]  # [n, lambda]
     total = exact_bias**2 + spread
     best = total.argmin(axis=1)
+    shown = np.where(lambdas < 1, exact_bias**2, np.nan)  # 0 at lambda = 1: no place on a log axis
     picture = slider_figure(
         sliders=[Slider("n", counts.tolist(), start=1, label="n, estimates that are averaged")],
         panels=[
             Panel("squared error of the average", "lambda", "squared error", y_log=True,
-                  y_range=(3e-3, 60.0),
-                  series=[Series("line", "bias squared", x=lambdas, y=exact_bias**2),
+                  y_range=(3e-3, 60.0), x_range=(-0.02, 1.02),
+                  series=[Series("line", "bias squared", x=lambdas, y=shown),
                           Series("line", "variance / n", x=lambdas, y=spread, color=1),
                           Series("line", "sum of both", x=lambdas, y=total, color=2),
                           Series("points", "smallest sum", x=lambdas[best][:, None],
@@ -542,8 +545,8 @@ def one_state_rollout(n_steps: int = 60, n_envs: int = 4) -> tuple[torch.Tensor,
     )
     envs.reset(seed=0)
     rows = [envs.step(np.zeros(n_envs, dtype=int))[1:4] for _ in range(n_steps)]
-    rewards, terminated, truncated = (torch.from_numpy(np.stack(x)) for x in zip(*rows))
-    return rewards.float(), terminated, truncated
+    rewards, terminated, truncated = (np.stack(column) for column in zip(*rows, strict=True))
+    return tuple(map(torch.from_numpy, (rewards.astype(np.float32), terminated, truncated)))
 
 
 # %% [markdown]
@@ -569,7 +572,7 @@ with todo_guard():
 
     fig = Figure(figsize=(6.6, 3.0), layout="constrained")
     axes = fig.subplots()
-    for (name, curve), (color, style) in zip(curves.items(), figures.CYCLE):
+    for (name, curve), (color, style) in zip(curves.items(), figures.CYCLE, strict=False):
         axes.plot(curve, color=color, ls=style, label=f"time limit {name}: {curve[-1]:.2f}")
     axes.axhline(10, color="black", lw=0.8)
     axes.text(2, 10.1, "true value 1 / (1 - gamma) = 10", fontsize=9, va="bottom")
@@ -607,6 +610,7 @@ with todo_guard():
 #
 # Here are both, with a pole that always gets pushed to the right until it falls. Look at the angle (third number). In the table, `step` is the row that a rollout would store.
 
+
 # %%
 def push_right(envs, title: str) -> None:
     """Print what envs.step returns around the first end of an episode."""
@@ -614,7 +618,7 @@ def push_right(envs, title: str) -> None:
     obs, _ = envs.reset(seed=3)
     pushes = np.ones(envs.num_envs, dtype=int)
     for step in range(12):
-        obs, rewards, terminated, truncated, infos = envs.step(pushes)
+        obs, rewards, terminated, _, infos = envs.step(pushes)
         if step >= 7:
             final = infos["final_obs"][0] if "final_obs" in infos else None
             print(f"  step {step:2d}   angle {obs[0, 2]:+.3f}   reward {rewards[0]:.0f}   "
@@ -798,19 +802,25 @@ def clumsy(obs: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def play(n_steps: int, n_envs: int = 16, max_episode_steps: int = 100, seed: int = 0) -> dict:
-    """Play the clumsy policy; a dict of tensors obs, next_obs [T, N, 4] and the rest [T, N]."""
+    """Play the clumsy policy: tensors obs, next_obs, returned_obs [T, N, 4], the rest [T, N]."""
     envs = same_step_cartpole(n_envs, max_episode_steps)
     rng = np.random.default_rng(seed)
     rows = []
     obs, _ = envs.reset(seed=seed)
     for _ in range(n_steps):
         after, rewards, terminated, truncated, infos = envs.step(clumsy(obs, rng))
-        true_obs = true_next_obs(after, infos, terminated | truncated)
-        rows.append((obs, true_obs, after, rewards.astype(np.float32), terminated, truncated))
+        row = {
+            "obs": obs,
+            "next_obs": true_next_obs(after, infos, terminated | truncated),
+            "returned_obs": after,  # with first observations where an episode ended
+            "rewards": rewards.astype(np.float32),
+            "terminated": terminated,
+            "truncated": truncated,
+        }
+        rows.append({name: torch.from_numpy(array) for name, array in row.items()})
         obs = after
     envs.close()
-    names = ("obs", "next_obs", "returned_obs", "rewards", "terminated", "truncated")
-    return {n: torch.from_numpy(np.stack(x)) for n, x in zip(names, zip(*rows, strict=True))}
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def worth_of_a_start(episodes: int = 96, gamma: float = 0.99) -> tuple[float, float]:
@@ -832,15 +842,16 @@ def worth_of_a_start(episodes: int = 96, gamma: float = 0.99) -> tuple[float, fl
 #
 # **Predict first.** Which critic is furthest from the truth? And could you have told from its loss and its explained variance alone?
 
+
 # %% tags=["skip-execution"]
 def train_critic(data: dict, kind: str, gamma: float = 0.99, lam: float = 0.95):
-    """Train a critic on recorded experience; return it, its last losses and explained variances."""
+    """Train a critic; return it, and the means of its last 20 losses and explained variances."""
     torch.manual_seed(0)
     critic = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 1), nn.Flatten(-2))
     adam = torch.optim.Adam(critic.parameters(), lr=0.01)
-    pieces = [dict(zip(data, piece)) for piece in zip(*(x.split(64) for x in data.values()))]
     losses, explained = [], []
-    for piece in pieces * 3:
+    for start in [*range(0, len(data["obs"]), 64)] * 3:  # rollouts of 64 steps, three times over
+        piece = {name: tensor[start : start + 64] for name, tensor in data.items()}
         following = piece["returned_obs" if kind == "next_obs as returned" else "next_obs"]
         ends = piece["terminated"]
         if kind == "time limit as the end":
@@ -857,20 +868,19 @@ def train_critic(data: dict, kind: str, gamma: float = 0.99, lam: float = 0.95):
             loss.backward()
             adam.step()
         losses.append(loss.item())
-    return critic, np.mean(losses[-20:]), explained
+    return critic, np.mean(losses[-20:]), np.mean(explained[-20:])
 
 
 with todo_guard():
-    truth, error = worth_of_a_start()
     data = play(n_steps=2560)
+    truth, error = worth_of_a_start()
     starts = torch.from_numpy(same_step_cartpole(96, 100).reset(seed=1)[0])
     print(f"a fresh start is worth {truth:.1f} +- {error:.1f}\n")
-    print("critic                    says of a start   loss   explained variance, at first and last")
+    print("critic                    says of a start     loss     explained variance")
     for kind in ("as it should be", "time limit as the end", "next_obs as returned"):
         trained, loss, explained = train_critic(data, kind)
         says = trained(starts).mean().item()
-        print(f"{kind:22s} {says:15.1f} {loss:10.0f} {explained[0]:16.2f} "
-              f"{np.mean(explained[-20:]):8.2f}")  # fmt: skip
+        print(f"{kind:22s} {says:14.1f} {loss:13.0f} {explained:15.2f}")
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -881,7 +891,7 @@ with todo_guard():
 #
 # The third is only about 3 too high, because in CartPole a fresh start and the 100th step of a balanced pole look much alike. Where a robot has walked a mile in the meantime they do not.
 #
-# Explained variance begins at 0, where the critic knows nothing, and comes to about 0.4. It cannot come to 1: with half of the actions random, two episodes from the same state end differently, and no critic can foresee luck. Read it as a trend, and against what is possible in the task.
+# Even the right critic explains only about 0.4 of the variance, and more training would not bring it to 1: with half of the actions random two episodes from the same state end differently, and no critic can foresee luck. Read the number as a trend, and against what is possible in the task.
 # </details>
 
 # %% [markdown]
@@ -1059,6 +1069,7 @@ def train(run: SimpleNamespace, config: TrainConfig):
 config = TrainConfig()
 run = new_run(config, seed=0)
 history = train(run, config)
+
 
 # %% tags=["skip-execution"]
 def act(obs):

@@ -203,7 +203,8 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     if visible:
         return plain + corners
     long = case(
-        "a long rollout", (LONG, 1), ((LONG // 3, 0, "truncated"), (3 * LONG // 4, 0, "terminated")), "cost",
+        "a long rollout", (LONG, 1),
+        ((LONG // 3, 0, "truncated"), (3 * LONG // 4, 0, "terminated")), "cost",
         "two ends in a long rollout", factors=(0.98, 0.93), cpu_seconds=2.0,
     )  # fmt: skip
     other = tuple((int(rng.integers(0, 8)), n, kind) for n, kind in enumerate(KINDS))
@@ -322,9 +323,7 @@ def _explained_case(name: str, predicted: Array, target: Array, **kw: Any) -> di
     predicted, target = _f32(predicted), _f32(target)
     args = {"predicted": tensor(predicted), "target": tensor(target)}
     room = {"rtol": 5e-4, "atol": 2e-5}  # float32 variances, and the difference from 1
-    return call_case(
-        name, args, explained(predicted, target), number=True, tolerance=room, **kw
-    )
+    return call_case(name, args, explained(predicted, target), number=True, tolerance=room, **kw)
 
 
 def explained_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
