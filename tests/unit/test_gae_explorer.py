@@ -97,10 +97,7 @@ def test_every_frame_says_where_it_is():
     first = reading[0]
     assert first.startswith("lambda 0.00, environment 0, step 7 (its episode is terminated at")
     assert "from 1 step with a weight above 1 %" in first
-    state = widget.get_state()
-    plain = {
-        key: value for key, value in state.items() if not isinstance(value, (bytes, memoryview))
-    }
+    plain = {k: v for k, v in widget.get_state().items() if not isinstance(v, bytes | memoryview)}
     assert len(widget.numbers) + len(json.dumps(plain)) < 200_000
 
 
