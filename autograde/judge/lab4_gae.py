@@ -59,16 +59,19 @@ def _episode_flags(steps: int, envs: int, *ends: tuple[int, int, str]) -> tuple[
     return terminated, truncated
 
 
-def _rollout(rng: np.random.Generator, terminated: Array, truncated: Array) -> dict[str, Array]:
+def _rollout(
+    rng: np.random.Generator, terminated: Array, truncated: Array, digits: int = 4
+) -> dict[str, Array]:
     """Draw rewards and values for given flags; next_values as in life.
 
     They are the next row of values inside an episode, and another number where one ends: there
     the next row belongs to a new episode.
     """
     steps, envs = terminated.shape
-    rewards = _f32(rng.normal(0.4, 1.2, (steps, envs)))
-    values = _f32(rng.normal(0.8, 2.0, (steps + 1, envs)))
-    final = _f32(rng.choice([-1.0, 1.0], (steps, envs)) * rng.uniform(1.0, 4.0, (steps, envs)))
+    rewards = _f32(rng.normal(0.4, 1.2, (steps, envs)).round(digits))
+    values = _f32(rng.normal(0.8, 2.0, (steps + 1, envs)).round(digits))
+    final = rng.choice([-1.0, 1.0], (steps, envs)) * rng.uniform(1.0, 4.0, (steps, envs))
+    final = _f32(final.round(digits))
     next_values = np.where(terminated | truncated, final, values[1:])
     return {"rewards": rewards, "values": values[:-1], "next_values": next_values}
 
@@ -76,9 +79,10 @@ def _rollout(rng: np.random.Generator, terminated: Array, truncated: Array) -> d
 def _gae_case(
     name: str, rng: np.random.Generator, flags: tuple[Array, Array], gamma: float, lam: float,
     aspect: str, about: str, graph: bool = False, cpu_seconds: float | None = None,
+    digits: int = 4,
 ) -> dict:  # fmt: skip
     terminated, truncated = flags
-    drawn = _rollout(rng, terminated, truncated)
+    drawn = _rollout(rng, terminated, truncated, digits)
     advantages = advantage_sums(
         *drawn.values(), terminated=terminated, truncated=truncated, gamma=gamma, lam=lam
     )
@@ -143,10 +147,12 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     def case(name: str, shape: tuple[int, int], ends: tuple, aspect: str, about: str, **kw: Any):
         gamma, lam = kw.pop("factors", None) or _gamma_lam(rng)
         flags = _episode_flags(*shape, *ends)
-        return _gae_case(name, rng, flags, gamma, lam, aspect, about, **kw)
+        # A student reads the numbers of the visible cases: short ones.
+        digits = 1 if visible else 4
+        return _gae_case(name, rng, flags, gamma, lam, aspect, about, digits=digits, **kw)
 
-    steps = 5 if visible else int(rng.integers(5, 9))
-    at = 2 if visible else int(rng.integers(1, steps - 2))
+    steps = 4 if visible else int(rng.integers(5, 9))
+    at = 1 if visible else int(rng.integers(1, steps - 2))
     env = 1 if visible else int(rng.integers(0, 2))
     where = f"at t = {at} in environment {env}"
     plain = [
@@ -178,8 +184,8 @@ def gae_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "truncated, both",
         ),
         case(
-            "a longer rollout", (30, 2), ((24, 1, "terminated"),), "value",
-            "a longer rollout, in which one task ends late",
+            "a longer rollout", (30, 1), (), "value",
+            "a longer rollout, no episode ends",
         ),
         case(
             "a graph behind the values", (5, 3), ((2, 1, "truncated"), (3, 0, "terminated")),
@@ -254,7 +260,8 @@ def _next_obs_case(
     ends = ", ".join(f"{n}" for n in ended)
     about = about or f"of {size} environments, number {ends} is done"
     if len(ended) == 1 and size * dim <= 12:
-        about += f"; its final observation is {final[ended[0]].tolist()}"
+        row = ", ".join(f"{x:.3f}" for x in final[ended[0]])
+        about += f"; its final observation is [{row}]"
     return {
         "name": name,
         "about": about,
@@ -374,15 +381,15 @@ EXERCISES = {
     "gae": Exercise(
         gae_cases,
         {
-            "value": 0.35,
+            "value": 0.3,
             "terminations": 0.15,
             "time_limits": 0.2,
             "both_flags": 0.05,
-            "returns": 0.05,
+            "returns": 0.15,
             "corners": 0.05,
             "gradient": 0.05,
-            "purity": 0.05,
-            "cost": 0.05,
+            "purity": 0.03,
+            "cost": 0.02,
         },
         complete_gae,
     ),
