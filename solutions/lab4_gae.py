@@ -15,7 +15,7 @@
 # # Lab 4: Advantages and time limits
 #
 # In lab 3 a critic told the actor whether things went better or worse than expected. You had two ways of asking it: one TD error, which trusts the critic after a single step, or the whole return, which hardly trusts it at all.
-# Between the two there is a dial, $\lambda$. This lab is about that dial, and about two places where nearly everybody gets the details wrong at first: the end of an episode, and the time limit.
+# Between the two there is a dial, $\lambda$. This lab is about that dial, and about two places where details are easy to get wrong and hard to see: the end of an episode, and the time limit.
 #
 # **When you are done you will be able to**
 #
@@ -229,7 +229,7 @@ for k in (1, 2, 5, 10, 20, 50, 200):
 #
 # The bias shrinks and the scatter grows. At $k = 1$ the estimate is off by half of the true gap, because the critic is: it knows the future, but only half of it. At $k = 200$ the critic hardly matters and the bias is gone within its error, but a single estimate scatters by more than 5, around a gap of 1.5. In between one can choose.
 #
-# This is the trade of bias against variance. With a perfect critic there would be nothing to trade: $k = 1$ would be unbiased *and* quiet.
+# This is the trade of bias against variance. With a perfect critic there would be nothing to trade: $k = 1$ would be unbiased *and* the quietest.
 # </details>
 
 # %% [markdown]
@@ -287,7 +287,7 @@ print(f"average of 200 k-step estimates: {averaged:.5f}     weighted TD errors: 
 # If both flags are set, the task is over: `terminated` decides the first question.
 # The last row of the rollout is no end at all. If its episode goes on, $\delta$ counts the next value; there is just nothing recorded to go on to.
 #
-# The third row is where code goes wrong, because many programs store only `done`. Then one of the two answers must be false.
+# The third row is where code goes wrong. A program that stores only `done` must get one of its two answers wrong.
 # </details>
 
 # %% [markdown]
@@ -298,7 +298,7 @@ print(f"average of 200 k-step estimates: {averaged:.5f}     weighted TD errors: 
 # Write generalized advantage estimation for a rollout `[T, N]` ([GAE paper, section 3, equation 16](https://arxiv.org/abs/1506.02438)), with the two answers above for every environment by itself.
 # Its other result is the critic's target, $\hat R_t = \hat A_t + V(s_t)$.
 # Both are data: whoever trains on them must not send a gradient through them, even if the values that come in still hold the critic's graph.
-# PPO in lab 5 and the language model in lab 8 will call this very function, so it is worth getting right.
+# PPO in lab 5 calls this very function, and in lab 8 you adapt it to a language model.
 
 
 # %% nbgrader={"grade": false, "grade_id": "gae", "locked": false, "schema_version": 3, "solution": true, "task": false}
@@ -372,9 +372,9 @@ hidden_test("lab4_gae/gae", gae)
 #
 # Did you build one mask `done` and use it twice? A time limit answers the two questions of the table differently.
 # </details>
-# <details><summary>Help, the check says that the cost is too high</summary>
+# <details><summary>Help, it takes long</summary>
 #
-# A loop over all later steps inside a loop over all steps grows with $T^2$. The recursion visits each row once.
+# A loop over all later steps inside a loop over all steps grows with $T^2$, and the instructor's tests try 5,000 steps. The recursion visits each row once.
 # </details>
 
 # %% [markdown]
@@ -488,7 +488,7 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# It depends on how much you average. For a single estimate the variance is all that matters and $\lambda$ near 0 wins. With 16 estimates the best $\lambda$ is 0.8; with a thousand it is close to 1. More data pays for a larger $\lambda$, and so does a worse critic. A policy gradient averages over a whole batch, which is one reason why values such as 0.95 are common in practice.
+# It depends on how much you average. For a single estimate the variance is all that matters and $\lambda$ near 0 wins. With 16 estimates the best $\lambda$ is 0.8; with a thousand it is close to 1. More data pays for a larger $\lambda$, and so does a worse critic. A policy gradient averages over a whole batch, which is one reason why values near 1 do well in practice; PPO's authors, for example, use 0.95 ([table 3](https://arxiv.org/abs/1707.06347)).
 # </details>
 #
 # **A subtle point.** We looked at the *gap* between two actions. Look at one advantage alone, and $\lambda = 1$ does not remove the bias:
@@ -605,7 +605,7 @@ with todo_guard():
 #
 # *About 90 minutes to here.*
 #
-# `gae` asks for the value of the state that step $t$ *really* led to. In a vector environment that is less easy to get than it sounds. When one of 32 environments ends its episode the others are in the middle of theirs, so each resets by itself. The question is where the final observation goes. Gymnasium has two answers, and a program written for one is wrong with the other ([Autoreset Mode](https://gymnasium.farama.org/main/api/vector/autoreset/)):
+# `gae` asks for the value of the state that step $t$ *really* led to. In a vector environment that is less easy to get than it sounds. When one of 32 environments ends its episode the others are in the middle of theirs, so each resets by itself. The question is where the final observation goes. Gymnasium has two ways of doing it, and a program written for one is wrong with the other ([Autoreset Mode](https://gymnasium.farama.org/main/api/vector/autoreset/)):
 #
 # | | `NEXT_STEP` (the default) | `SAME_STEP` |
 # |---|---|---|
@@ -614,7 +614,7 @@ with todo_guard():
 # | the step after it | only resets: the action is ignored, the reward is 0 | is an ordinary step |
 # | one has to | leave that fake step out of the batch | fetch the final observation |
 #
-# Here are both, with a pole that always gets pushed to the right until it falls. Look at the angle (third number). In the table, `step` is the row that a rollout would store.
+# Here are both, with a pole that always gets pushed to the right until it falls. Look at its angle.
 
 
 # %%
@@ -646,7 +646,7 @@ push_right(make_envs("CartPole-v1", num_envs=1), "NEXT_STEP")
 push_right(same_step_cartpole(1, max_episode_steps=500), "SAME_STEP")
 
 # %% [markdown]
-# In the second table the row that says `terminated` has an upright pole beside it. That is the new episode's first observation. A program that takes it for the state the step led to computes the value of a fresh start, and believes that falling leads there.
+# In the second list the row that says `terminated` has an upright pole in it: the new episode's first observation. Take it for the state that the step led to, and the value of a fresh start stands where the value of that state belongs. After a termination that does no harm, since nothing is counted there. After a time limit it is counted.
 #
 # What exactly is in `infos`? Two environments, one of which has just fallen:
 
@@ -734,7 +734,7 @@ hidden_test("lab4_gae/true_next_obs", true_next_obs)
 #
 # $$EV = 1 - \frac{\operatorname{Var}[\hat R - V]}{\operatorname{Var}[\hat R]}$$
 #
-# 1 means perfect, 0 means no better than a constant, below 0 means worse than a constant. A constant error of the critic does not count, because both variances ignore it.
+# 1 means perfect, 0 means no better than a constant, below 0 means worse than a constant. A constant error of the critic does not count, because a variance ignores it.
 # ([Stable-Baselines3](https://stable-baselines3.readthedocs.io/en/master/common/logger.html) prints it as `explained_variance` after each update.)
 
 # %% [markdown]
@@ -905,7 +905,7 @@ with todo_guard():
 #
 # *About 125 minutes to here.*
 #
-# Last, the actor-critic of lab 3, with your `gae` in place of Monte Carlo advantages, and CartPole with its usual limit of 500 steps. All of this is worked code from the labs before; read `train` and find the three places where your functions do their work.
+# Last, the actor-critic of lab 3, with your `gae` in place of Monte Carlo advantages, and CartPole with its usual limit of 500 steps. All of this is worked code; read `train` and find the two places where your functions do their work.
 #
 # This time the environments are Gymnasium's own fast CartPole, which is in `NEXT_STEP` mode. So the observation that `step` returns *is* the true next one, and `Collector` has to mark the fake steps that only reset (`real` is false there).
 
