@@ -1,4 +1,4 @@
-# The sum is discounted by gamma twice a step: gamma * gamma * lambda.
+# The sum is discounted by gamma twice a step; each step further ahead costs gamma times lambda once.
 import torch
 
 

@@ -1,4 +1,4 @@
-# The weight of a TD error grows with k as (gamma lam) ** (k + 1): the step's own TD error is already discounted.
+# The step's own TD error is already discounted: its weight is 1, and only the later ones cost gamma times lambda a step.
 import torch
 
 
