@@ -41,6 +41,7 @@ MADE = (
 )
 # What the repository needs and a student does not.
 INSTRUCTORS_ONLY = ("click", "jupytext", "nbclient", "rich")
+INSTRUCTORS_CODE = ("autograde", "solutions", "tests", "benchmarks")
 
 
 @dataclass
@@ -87,8 +88,8 @@ def make(course: Course, lab: str) -> Bundle:
             return b""
         return files.setdefault(name, data)
 
-    notebook = str(course.release_path(lab).relative_to(course.root))
-    sources = [(notebook, take(notebook.replace("\\", "/"), course.root))]
+    notebook = course.release_path(lab).relative_to(course.root).as_posix()
+    sources = [(notebook, take(notebook, course.root))]
     for other in labs_up_to(course, lab)[:-1]:
         if (path := course.release_path(other)).is_file():
             sources.append((path.name, path.read_bytes()))
@@ -213,7 +214,10 @@ class _Modules:
                 self._add(node.value, where, must=False)  # for importlib
 
     def _add(self, module: str, where: str, must: bool = True) -> None:
-        if module.split(".")[0] != PACKAGE:
+        top = module.split(".")[0]
+        if top in INSTRUCTORS_CODE and must:
+            self.problems.append(f"{where} imports {module}, which students do not have")
+        if top != PACKAGE:
             return
         for end in range(1, module.count(".") + 2):
             parts = module.split(".")[:end]

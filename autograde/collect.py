@@ -57,7 +57,14 @@ def collect_command(
     zip that Moodle or Canvas makes of all submissions. Every attempt is kept in
     autograde/collected; the newest of each student goes to autograde/submitted, where grade finds
     it. A work's time is that of --times or of the exchange, never one from a student's file.
-    Collecting the same again changes nothing. Exit status: 0; 1 when some work could not be
+    Collecting the same again changes nothing.
+
+    The roster is a CSV with the column student, and any of lms_id, lms_id_LAB (Moodle numbers the
+    participants of each assignment anew), login, email, first_name, last_name, full_name, and
+    due_LAB, a student's own due date. Whose work it is that nobody on it fits is listed, kept, and
+    taken in by --remap as soon as it does.
+
+    Exit status: 0; 1 when some work could not be
     matched to a student; 2 for wrong arguments.
     """
     from rich.console import Console

@@ -9,6 +9,7 @@ How an LMS tells whose page it is:
 
 from __future__ import annotations
 
+import hmac
 import io
 import os
 import re
@@ -21,7 +22,7 @@ from pathlib import Path
 import click
 
 from autograde.build import write_atomically
-from autograde.cli import COURSE_OPTION
+from autograde.cli import COURSE_OPTION, DB_OPTION
 from autograde.course import Course
 from autograde.errors import CourseError
 
@@ -94,8 +95,8 @@ def for_the_exchange(course: Course, lab: str, student: str) -> None:
     """Put beside a feedback page what nbgrader's release_feedback looks for there.
 
     The student's own secret, by which only they find the page; nbgrader would take it along from
-    the submission, of which our configuration lets nothing through but the notebook. For who has
-    none (it came from an LMS) one is drawn, since nbgrader stops at the first that is missing.
+    the submission, of which our configuration lets nothing through but the notebook. Who has none
+    (it came from an LMS) gets one, since nbgrader stops at the first that is missing.
     """
     received = course.received(lab).get(student)
     folder = course.feedback_path(student, lab).parent
@@ -104,9 +105,18 @@ def for_the_exchange(course: Course, lab: str, student: str) -> None:
     if attempt is not None:  # collect keeps it beside the files
         places = sorted((attempt.folder / "other").glob(f"*-{SECRET}"))
     found = [secret for path in places if (secret := _secret(path))]
-    secret = found[0] if found else secrets.token_urlsafe(32)
+    secret = found[0] if found else _drawn(course, lab, student)
     write_atomically(folder / SECRET, secret.encode())
     write_atomically(folder / TIMESTAMP, (f"{received} UTC" if received else "").encode())
+
+
+def _drawn(course: Course, lab: str, student: str) -> str:
+    """A secret of ours, the same each time: nbgrader keeps the page of every other one."""
+    path = course.state / "feedback.key"
+    if not path.is_file():
+        write_atomically(path, secrets.token_bytes(32))
+        path.chmod(0o600)
+    return hmac.new(path.read_bytes(), f"{lab}/{student}".encode(), "sha256").hexdigest()
 
 
 def _secret(path: Path) -> str | None:
@@ -122,17 +132,26 @@ def _secret(path: Path) -> str | None:
     return text if re.fullmatch(r"[\w-]{16,200}", text) else None
 
 
+def _waiting(course: Course, lab: str, found: list[Page]) -> int:
+    """How many of the pages' students have an answer that a person has not graded yet."""
+    from autograde.progress import read_gradebook
+
+    marks = read_gradebook(course).get(lab, {})
+    return sum(page.student in marks and bool(marks[page.student].open) for page in found)
+
+
 @click.command("feedback")
 @click.argument("lab")
 @click.option("--output", metavar="FILE", help="Where to (default: autograde/reports/LAB).")
 @COURSE_OPTION
-def feedback_command(lab: str, output: str | None, course_dir: str | None) -> int:
+@DB_OPTION
+def feedback_command(lab: str, output: str | None, course_dir: str | None, db: str | None) -> int:
     """Pack the feedback pages of LAB into a zip that Moodle or Canvas hands out.
 
     Pages of work collected from Moodle or Canvas get the names that it knows, everyone else's lie
     in folders named like the students. The pages are those that grade has written: run it first.
     """
-    course = Course.open(course_dir)
+    course = Course.open(course_dir, db)
     found = pages(course, course.check_lab(lab))
     if not found:
         raise CourseError(
@@ -145,6 +164,12 @@ def feedback_command(lab: str, output: str | None, course_dir: str | None) -> in
         raise CourseError(f"{target} cannot be written: {error.strerror}", status=1) from None
     shown = target.relative_to(course.root) if target.is_relative_to(course.root) else target
     click.echo(f"{shown}: {len(found)} pages, {target.stat().st_size:,} bytes")
+    waiting = _waiting(course, lab, found)
+    if waiting:
+        click.echo(
+            f"  {waiting} with an answer that nobody has graded yet: after the formgrader run "
+            f"python -m autograde grade {lab}, then this again"
+        )
     for source, count in sorted(Counter(page.source for page in found).items(), reverse=True):
         if source:
             click.echo(f"  {count} named for {source.capitalize()}. Upload {WHERE[source]}")

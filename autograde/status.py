@@ -40,7 +40,9 @@ def status_command(lab: str | None, as_json: bool, course_dir: str | None, db: s
     if not labs:
         raise CourseError(f"no labs: {course.solutions} is empty")
     found = progress.survey(course, labs)
-    advice = {p.lab: next_step(p, Options(course, course_dir, db)) for p in found}
+    source = click.get_current_context().get_parameter_source("db")
+    typed = db if source == click.core.ParameterSource.COMMANDLINE else None
+    advice = {p.lab: next_step(p, Options(course, course_dir, typed)) for p in found}
     if as_json:
         rows = [{**_plain(p), "why": advice[p.lab][0], "next": advice[p.lab][1]} for p in found]
         click.echo(json.dumps({"course": str(course.root), "labs": rows}, indent=1))
@@ -54,8 +56,10 @@ class Options:
 
     def __init__(self, course, course_dir: str | None, db: str | None):
         self.course = course
+        from autograde.database import without_password
+
         words = ["--course", course_dir] if course_dir is not None else []
-        words += ["--db", _without_password(db)] if db else []
+        words += ["--db", without_password(db)] if db else []
         self.text = "".join(f" {shlex.quote(word)}" for word in words)
 
     def command(self, *words: str, db: bool = True) -> str:
@@ -69,16 +73,6 @@ class Options:
         return (
             "" if inside else f"cd {shlex.quote(str(self.course.root))} && "
         ) + f"jupyter lab{root}"
-
-
-def _without_password(db: str) -> str:
-    from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
-
-    try:
-        return make_url(db).render_as_string(hide_password=True)
-    except ArgumentError:
-        return db
 
 
 def next_step(p: Progress, options: Options) -> tuple[str, str]:

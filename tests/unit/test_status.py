@@ -15,7 +15,7 @@ from pathlib import Path
 import mini
 import pytest
 
-from autograde import build, bundle, cli, progress
+from autograde import build, bundle, cli, progress, status
 from autograde.course import COURSE_ID, Course
 from autograde.runstate import RunState
 
@@ -78,9 +78,9 @@ def next_command(folder: Path, capsys, *arguments: str) -> str:
 def traces(folder: Path) -> dict:
     """Everything that writing could change below a folder."""
     return {
-        str(path): (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_mode)
+        str(path): (facts.st_mtime_ns, facts.st_ctime_ns, facts.st_size, facts.st_mode)
         for path in [folder, *folder.rglob("*")]
-        for status in [path.lstat()]
+        for facts in [path.lstat()]
     }
 
 
@@ -381,6 +381,11 @@ def test_another_gradebook_is_named_as_for_grading(graded, capsys):
     assert command == f"python -m autograde grade {LAB} --db {db}"
 
 
+def test_a_gradebook_that_the_environment_names_need_not_be_typed(graded, capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_DB", f"sqlite:///{graded / 'empty.db'}")
+    assert next_command(graded, capsys) == f"python -m autograde grade {LAB}"
+
+
 @pytest.mark.parametrize("what", ["no database", "other tables", "a folder"])
 def test_a_gradebook_that_cannot_be_read_is_told(what, graded, capsys):
     path = graded / "autograde" / "gradebook.db"
@@ -434,9 +439,13 @@ def test_json_has_every_number(graded, capsys):
 
 
 def test_a_password_is_not_shown(graded, capsys):
-    out = said(graded, capsys, "--db", "postgresql://ann:secret@127.0.0.1:1/none")
-    assert "secret" not in out and "the gradebook cannot be read" in out
-    assert "ann:***@" in out
+    db = "postgresql+psycopg://ann:secret@127.0.0.1:1/none"
+    assert cli.main(["status", "--course", str(graded), "--db", db]) == 1
+    out, err = capsys.readouterr()
+    assert out == "" and len(err.splitlines()) == 1 and "secret" not in err
+    command = status.Options(Course(graded), None, db).command("grade", LAB)
+    expected = "--db postgresql+psycopg://ann@127.0.0.1:1/none"
+    assert command == f"python -m autograde grade {LAB} {expected}"
 
 
 def test_names_of_folders_do_nothing_to_a_terminal(graded, capsys):

@@ -14,7 +14,7 @@ import pytest
 import zips
 from nbgrader.api import Gradebook
 
-from autograde import build, demo, grade
+from autograde import build, cli, demo, grade
 from autograde.course import COURSE_ID, Course
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -127,8 +127,7 @@ def test_what_nbgrader_submit_hands_in_is_collected_with_its_time(tmp_path, monk
         (home / mini.LAB / "timestamp.txt").write_text("1999-01-01 00:00:00 UTC")
         arguments = ("--course=policy_gradients", f"--Exchange.root={exchange}")
         nbgrader(SubmitApp, mini.LAB, *arguments)
-    done = command("collect", mini.LAB, "--course", course.root)
-    assert done.returncode == 0, done.stderr
+    assert cli.main(["collect", mini.LAB, "--course", str(course.root)]) == 0
     (student,) = [path.name for path in course.submitted.iterdir()]
     placed = course.submission_dir(student, mini.LAB)
     assert "second" in (placed / f"{mini.LAB}.ipynb").read_text()
