@@ -12,7 +12,8 @@ Stock is nbgrader as it comes: its own preprocessors, a plain ipykernel for each
 after the other, on a course of its own that knows nothing of this course's configuration. Its
 assignment holds the lab's hidden tests, which then judge inside the kernel. They leave out what
 nbgrader has no counterpart for, the naming of mistakes, which would cost stock many seconds for
-each wrong answer (--stock-names-mistakes leaves it in). Ours is `python -m autograde grade`,
+each wrong answer (--stock-names-mistakes leaves it in). Both sides draw the tests' inputs from one
+seed. Ours is `python -m autograde grade`,
 mistakes named, students' code in the sandbox; without the feedback pages, which `nbgrader
 autograde` does not write either, and once with them. Both gradebooks know the assignment
 beforehand.
@@ -61,6 +62,9 @@ c.Execute.timeout = 600
 """
 NBGRADER = [sys.executable, "-m", "nbgrader"]
 IMPORT = "from autograde.hidden import hidden_test\n"
+SEED = """import autograde.hidden
+autograde.hidden._SEED = {seed}
+"""
 NO_NAMES = """import autograde.judge.mistakes
 autograde.judge.mistakes.known_mistakes = lambda *_: ({}, {})
 """
@@ -94,6 +98,9 @@ def make_course(folder: Path, count: int, seed: int):
 
     course, material = demo.start_course(Course(ROOT), folder)
     build.register(course, demo.LAB)
+    run_state = course.state / demo.LAB / "run.json"
+    run_state.parent.mkdir(parents=True, exist_ok=True)
+    run_state.write_text(json.dumps({"seed": seed}), encoding="utf-8")
     rng = random.Random(seed)
     for number in range(count):
         notebook = json.dumps(submission(material, number, rng))
@@ -117,15 +124,16 @@ def submission(material, number: int, rng: random.Random) -> dict:
     return demo.with_line(material, rng.randrange(len(material.names)), rng.choice(RAISES))
 
 
-def make_stock(course, folder: Path, names_mistakes: bool) -> Path:
+def make_stock(course, folder: Path, names_mistakes: bool, seed: int) -> Path:
     """The course as a plain nbgrader one: source, release, gradebook, submissions."""
     from autograde import demo
 
     source = folder / "source" / demo.LAB / f"{demo.LAB}.ipynb"
     source.parent.mkdir(parents=True)
     notebook = json.loads(course.source_path(demo.LAB).read_text(encoding="utf-8"))
-    for cell in notebook["cells"] if not names_mistakes else ():
-        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + NO_NAMES)
+    extra = SEED.format(seed=seed) + ("" if names_mistakes else NO_NAMES)
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + extra)
     source.write_text(json.dumps(notebook), encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(STOCK_CONFIG, encoding="utf-8")
     done = subprocess.run(
@@ -327,7 +335,8 @@ def measure_memory(options: argparse.Namespace, scratch: Path) -> list[str]:
 def measure(options: argparse.Namespace, scratch: Path, report) -> list[list[Cost]]:
     """One list of costs a round. Failed when a run fails, or when marks differ."""
     course = make_course(scratch / "ours", options.submissions, options.seed)
-    ours, stock = course.root, make_stock(course, scratch / "stock", options.stock_names)
+    stock = make_stock(course, scratch / "stock", options.stock_names, options.seed)
+    ours = course.root
     templates = {"stock": stock, "ours": ours, "pages": ours}
     rounds = []
     for number in range(options.rounds):
