@@ -69,6 +69,29 @@ class GaePicture:
     weights: np.ndarray
 
 
+@dataclass(frozen=True)
+class TradeOff:
+    """What lambda costs in a world where the truth is known; all ``[L]``.
+
+    Attributes:
+        lambdas: in ascending order.
+        exact_bias: of the mean estimate, from a linear solve.
+        sampled_bias, errors: the same from samples, and its standard error.
+        variance: of a single estimate, from samples.
+    """
+
+    lambdas: np.ndarray
+    exact_bias: np.ndarray
+    sampled_bias: np.ndarray
+    errors: np.ndarray
+    variance: np.ndarray
+
+    def at(self, lambdas: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Exact bias, sampled bias, its standard error and the variance at other lambdas."""
+        curves = (self.exact_bias, self.sampled_bias, self.errors, self.variance)
+        return tuple(np.interp(lambdas, self.lambdas, curve) for curve in curves)
+
+
 @lru_cache(maxsize=1)
 def recorded() -> Recorded:
     """Load the stored rollout, a half-trained critic's view of CartPole.
@@ -92,7 +115,9 @@ def recorded() -> Recorded:
     )
 
 
-def gae_explorer(gae: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> SliderFigure | Note:
+def gae_explorer(
+    gae: Callable[..., tuple[torch.Tensor, torch.Tensor]], trade_off: TradeOff | None = None
+) -> SliderFigure | Note:
     """Draw the student's advantages for a recorded rollout, with a slider for lambda.
 
     The second slider picks the environment. Everything drawn comes from ``gae`` itself: the
@@ -102,6 +127,8 @@ def gae_explorer(gae: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> Slide
     Args:
         gae: called with ``(rewards, values, next_values, terminated, truncated, gamma, lam)``,
             tensors ``[T, N]``; returns advantages and returns, both ``[T, N]``.
+        trade_off: bias and variance that were found with ``gae`` in a small world. Drawn in place
+            of the record and the returns, with a dot at the slider's lambda.
 
     Returns:
         The widget, as the last line of a cell. If the function is unwritten, raises, or returns
@@ -126,7 +153,7 @@ def gae_explorer(gae: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> Slide
         first_line = (str(error).strip().splitlines() or [""])[0][:200]
         text = f"{name} raised {type(error).__name__}{': ' + first_line if first_line else ''}"
         return Note(f"No picture yet: {text}")
-    return _figure(picture, recorded())
+    return _figure(picture, recorded(), trade_off)
 
 
 def evaluate(gae: Callable[..., tuple[torch.Tensor, torch.Tensor]]) -> GaePicture:
@@ -199,7 +226,7 @@ def _what(value: object) -> str:
 # --- the picture -----------------------------------------------------------------------------
 
 
-def _figure(picture: GaePicture, data: Recorded) -> SliderFigure | None:
+def _figure(picture: GaePicture, data: Recorded, trade_off: TradeOff | None) -> SliderFigure | None:
     steps, envs = data.rewards.shape
     time_axis = np.arange(steps)
     frames = [(k, n) for k in range(len(data.lambdas)) for n in range(envs)]
@@ -241,7 +268,7 @@ def _figure(picture: GaePicture, data: Recorded) -> SliderFigure | None:
             ],
         ),
         Panel(
-            "weight of each step in the advantage of one", "step t", "weight", x_range=x_range,
+            "weights in one advantage", "step t", "weight", x_range=x_range,
             y_range=_within(picture.weights, 0.0, 1.0),
             series=[
                 Series("bars", "yours", x=time_axis, y=by_frame(picture.weights)),
@@ -268,6 +295,16 @@ def _figure(picture: GaePicture, data: Recorded) -> SliderFigure | None:
             ],
         ),
     ]  # fmt: skip
+    seen = (
+        "rewards and values; the weights of the steps in one advantage; your advantages; your "
+        "returns"
+    )
+    if trade_off is not None:
+        panels = [*panels[1:3], *_trade_off_panels(trade_off, data.lambdas[[k for k, _ in frames]])]
+        seen = (
+            "the weights of the steps in one advantage; your advantages; and over lambda the bias "
+            "and the variance of estimates in the corridor"
+        )
     fact, at = first_fact_off(picture, data)
     return slider_figure(
         sliders=[
@@ -282,10 +319,9 @@ def _figure(picture: GaePicture, data: Recorded) -> SliderFigure | None:
             ),
         ],
         panels=panels,
-        reading=[_reading(picture, data, k, n) for k, n in frames],
+        reading=[_reading(picture, data, trade_off, k, n) for k, n in frames],
         fact=fact and f"One thing is off in this picture. {fact}",
-        description=f"Four plots over {steps} recorded steps of CartPole: rewards and values; the "
-        "weights of the steps in one advantage; your advantages; your returns.",
+        description=f"Four plots, of {steps} recorded steps of CartPole: {seen}.",
     )  # fmt: skip
 
 
@@ -293,6 +329,32 @@ DOTS = {
     "terminated": "terminated: worth nothing",
     "time limit": "time limit: value of the state reached",
 }
+
+
+def _trade_off_panels(trade_off: TradeOff, lambdas: np.ndarray) -> list[Panel]:
+    """Bias and variance over lambda, with a dot at each frame's lambda; lambdas [frames]."""
+    x, room = trade_off.lambdas, 2 * trade_off.errors
+    bias, _, _, variance = trade_off.at(lambdas)
+
+    def here(y: np.ndarray) -> Series:
+        return Series("points", "this lambda", x=lambdas[:, None], y=y[:, None], color=4)
+
+    return [
+        Panel(
+            "bias, in the corridor", "lambda", "bias of the gap", x_range=(-0.02, 1.02),
+            series=[
+                Series("band", "yours, 2 standard errors", x=x, y=trade_off.sampled_bias - room,
+                       high=trade_off.sampled_bias + room, color=1),
+                Series("line", "exact bias", x=x, y=trade_off.exact_bias, color=2), here(bias),
+            ],
+        ),
+        Panel(
+            "variance, in the corridor", "lambda", "variance of one estimate",
+            x_range=(-0.02, 1.02),
+            series=[Series("line", "your variance", x=x, y=trade_off.variance, color=1),
+                    here(variance)],
+        ),
+    ]  # fmt: skip
 
 
 def _within(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
@@ -305,7 +367,9 @@ def _within(values: np.ndarray, low: float, high: float) -> tuple[float, float]:
     return float(low - margin), float(high + margin)
 
 
-def _reading(picture: GaePicture, data: Recorded, k: int, n: int) -> str:
+def _reading(
+    picture: GaePicture, data: Recorded, trade_off: TradeOff | None, k: int, n: int
+) -> str:
     t = data.steps[n]
     weights = picture.weights[k, :, n]
     far = int((abs(weights) > 0.01).sum())
@@ -313,10 +377,17 @@ def _reading(picture: GaePicture, data: Recorded, k: int, n: int) -> str:
     last = t + int(np.argmax(ends[t:])) if ends[t:].any() else len(ends) - 1
     kind = "is terminated" if data.terminated[last, n] else "meets the time limit"
     end = f"its episode {kind} at step {last}" if ends[t:].any() else "its episode goes on"
+    corridor = ""
+    if trade_off is not None:
+        bias, yours, error, variance = trade_off.at(data.lambdas[k])
+        corridor = (
+            f" In the corridor: bias {bias:+.2f}, from your samples {yours:+.2f} +- "
+            f"{2 * error:.2f}; variance {variance:.2f}."
+        )
     return (
         f"lambda {data.lambdas[k]:.2f}, environment {n}, step {t} ({end}): advantage "
         f"{picture.advantages[k, t, n]:+.2f}, return {picture.returns[k, t, n]:.2f}, from "
-        f"{far} step{'s' * (far != 1)} with a weight above 1 %."
+        f"{far} step{'s' * (far != 1)} with a weight above 1 %.{corridor}"
     )
 
 

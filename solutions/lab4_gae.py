@@ -27,7 +27,7 @@
 #
 # **What you need.** PyTorch tensors, the policy gradient (lab 1), returns (lab 2), critic and TD error (lab 3). What those labs asked you to write is given below as worked code.
 #
-# **Time.** About two and a quarter hours. Each part says how many minutes it takes to get there.
+# **Time.** About two and a half hours. Each part says how many minutes it takes to get there.
 # **Points.** 20 for the three exercises, 4 for one question in your own words.
 #
 # **How it works.** Run each cell with Shift+Enter. Where it says `# YOUR CODE HERE`, replace that line and the `raise` below it.
@@ -55,7 +55,7 @@ from course_utils.checks import checker
 from course_utils.device import choose_device
 from course_utils.environments import make_envs
 from course_utils.execution import todo_guard
-from course_utils.gae_explorer import gae_explorer
+from course_utils.gae_explorer import TradeOff, gae_explorer
 from course_utils.replay import replay
 from course_utils.slider_figure import Panel, Series, Slider, slider_figure
 from course_utils.training import Monitor
@@ -419,8 +419,8 @@ def expected_advantages(lam: float) -> np.ndarray:
 
 
 # %% tags=["skip-execution"]
-lambdas = np.array([*np.linspace(0, 0.9, 19), 0.92, 0.94, 0.96, 0.98, 0.99, 1.0])
-exact = np.array([expected_advantages(lam)[START] for lam in lambdas])  # [25, A]
+lambdas = np.array([*np.linspace(0, 0.9, 19), 0.92, 0.94, 0.95, 0.96, 0.98, 0.99, 1.0])
+exact = np.array([expected_advantages(lam)[START] for lam in lambdas])  # [26, A]
 exact_bias = exact[:, RIGHT] - exact[:, LEFT] - true_gap
 
 
@@ -435,25 +435,11 @@ def sampled_gaps() -> np.ndarray:
 
 with todo_guard():
     sampled_bias, errors, variance = sampled_gaps()
-    fig = Figure(figsize=(7.4, 3.0), layout="constrained")
-    left, right = fig.subplots(1, 2)
-    left.plot(lambdas, exact_bias, color=figures.BLUE, label="exact")
-    left.errorbar(lambdas, sampled_bias, 2 * errors, color=figures.VERMILION, fmt=".", capsize=2,
-                  label="your gae, 2000 walks (2 standard errors)")  # fmt: skip
-    left.axhline(0, color="black", lw=0.8)
-    left.set(xlabel="lambda", ylabel="bias of the gap", title="bias")
-    left.legend(frameon=False, fontsize=8)
-    right.plot(lambdas, variance, color=figures.VERMILION, marker=".")
-    right.set(xlabel="lambda", ylabel="variance of one estimate", title="variance, from your gae")
-    figures.show(
-        fig,
-        alt="Left: the bias of the estimated gap over lambda rises from -0.75 to 0, slowly at "
-        "first, and the sampled points lie on the exact line. Right: the variance rises from 0.5 "
-        "to about 30, most of it above lambda 0.9.",
-    )
+    display(gae_explorer(gae, TradeOff(lambdas, exact_bias, sampled_bias, errors, variance)))
 
 # %% [markdown]
-# Two things have happened. Your function agrees with a calculation that never uses it. And the trade can be seen: bias falls, variance rises, and most of both happens close to $\lambda = 1$.
+# The upper pictures are those of CartPole again; the lower ones are the corridor. Move $\lambda$ from 0 to 1 and watch all four: the further the weights reach, the smaller the bias, and the larger the variance. Most of both happens close to $\lambda = 1$.
+# The line in the third picture was computed without your function, the band comes from it and 2000 walks, two standard errors to each side. If the line runs inside the band, the two agree.
 #
 # How large an error do you get if you average $n$ estimates? Averaging divides the variance by $n$ and leaves the bias as it is: $\text{bias}^2 + \text{variance} / n$.
 

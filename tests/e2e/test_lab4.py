@@ -36,9 +36,9 @@ def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
     said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
     for name in judge.exercises(LAB):
         assert f"{name}: correct on all" in said
-    assert sum("image/png" in str(o) for _, o in outputs) == 4
+    assert sum("image/png" in str(o) for _, o in outputs) == 3
     widgets = [o for _, o in outputs if "SliderFigure" in str(o.get("data", ""))]
-    assert len(widgets) == 2
+    assert len(widgets) == 3
 
 
 @pytest.mark.slow

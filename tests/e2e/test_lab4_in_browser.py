@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
 import json
 import re
 
@@ -89,57 +88,80 @@ def press(lab, cell, slider: str, key: str, until: str) -> dict:
     return drawing(lab, cell)
 
 
+def rewrite(lab, cell: int, source: str) -> None:
+    """Replace what stands in a code cell, and run it."""
+    lab.page.evaluate(
+        """([index, source]) =>
+          window.course.notebook().widgets[index].model.sharedModel.setSource(source)""",
+        [cell, source],
+    )
+    assert outputs(lab.run_cell(cell), "error") == []
+
+
 @pytest.mark.slow
-def test_sliders_move_by_keyboard(chromium, server):
-    with opened(chromium, server, notebook(solved=True), "lab4_solved") as lab:
+def test_untouched_then_wrong_then_right(chromium, server):
+    """One student's way: nothing written, a time limit taken for the end, and the solution."""
+    with opened(chromium, server, notebook(solved=False), "lab4") as lab:
         check_prose(lab)
-        averages = lab.find(line=AVERAGES)
+        explorer, check = lab.find(line=EXPLORER), lab.find(grade_id="test_gae")
+        written, averages = lab.find(grade_id="gae"), lab.find(line=AVERAGES)
+
         run_up_to(lab, averages)
-        explorer = lab.find(line=EXPLORER)
-        for theme in ("Light", "Dark"):
-            lab.theme(f"JupyterLab {theme}")
-            lab.show(averages, ".jp-Cell-outputWrapper")
-            lab.screenshot(f"lab4_{theme.lower()}_averages")
-            lab.show(explorer, ".jp-Cell-outputWrapper")
-            lab.screenshot(f"lab4_{theme.lower()}_explorer")
+        assert "gae is not written yet" in message(lab, check)
+        assert "gae is not written" in lab.cell(explorer).locator(".jp-OutputArea").inner_text()
 
-        before = drawing(lab, explorer)
-        assert before["fact"] == "" and before["texts"] == ["0.95", "0"]
-        assert before["label"].endswith(before["reading"])
-        after = press(lab, explorer, "lambda", "ArrowRight", "lambda 1.00, environment 0")
-        # Another lambda: other weights and advantages; what was recorded stays.
-        assert all(a != b for a, b in zip(after["bars"], before["bars"], strict=True))
-        assert after["lines"][0] == before["lines"][0] and after["marks"] == before["marks"]
-        other = press(lab, explorer, "environment", "ArrowRight", "lambda 1.00, environment 1")
-        assert other["marks"] != after["marks"] and other["lines"][0] != after["lines"][0]
-        for part in ("bars", "lines", "points", "marks"):
-            assert not any("NaN" in d or "Infinity" in d for d in other[part])
-
-        lab.show(averages, ".jp-Cell-outputWrapper")
-        before = drawing(lab, averages)
-        after = press(lab, averages, "n, estimates", "ArrowRight", "average of 2 estimates")
-        assert after["lines"][0] == before["lines"][0]  # the bias does not depend on n
-        assert after["lines"][1] != before["lines"][1]
-
-
-def test_a_time_limit_treated_as_the_end(chromium, server):
-    """The check names the mistake, the explorer draws it and says what is off."""
-    wrong = ROOT / "tests" / "corpus" / LAB / "gae" / "bad_time_limit_is_death.py"
-    content = copy.deepcopy(notebook(solved=True))
-    for cell in content["cells"]:
-        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "gae":
-            cell["source"] = wrong.read_text(encoding="utf-8")
-    with opened(chromium, server, content, "lab4_wrong") as lab:
-        explorer = lab.find(line=EXPLORER)
-        run_up_to(lab, explorer)
-        check = lab.cells()[lab.find(grade_id="test_gae")]
-        assert len(outputs(check, "error")) == 1
-        lab.show(check["index"])
-        lab.screenshot("lab4_wrong_check")
-        shown = message(lab, check["index"])
-        assert "a time limit is treated as the end of the task" in " ".join(shown.split())
+        wrong = ROOT / "tests" / "corpus" / LAB / "gae" / "bad_time_limit_is_death.py"
+        rewrite(lab, written, wrong.read_text(encoding="utf-8"))
+        assert len(outputs(lab.run_cell(check), "error")) == 1
+        shown = " ".join(message(lab, check).split())
+        assert "a time limit is treated as the end of the task" in shown
+        lab.run_cell(explorer)
         lab.show(explorer - 1)
-        picture = drawing(lab, explorer)
-        assert picture["fact"].startswith("One thing is off in this picture. At lambda = 0.95")
-        assert "the last one before the time limit" in picture["fact"]
+        fact = drawing(lab, explorer)["fact"]
+        assert fact.startswith("One thing is off in this picture. At lambda = 0.95")
+        assert "the last one before the time limit" in fact
         lab.screenshot("lab4_wrong_explorer")
+
+        right = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["source"]
+                 for c in notebook(solved=True)["cells"]}  # fmt: skip
+        rewrite(lab, written, right["gae"])
+        bias = lab.find(line="display(gae_explorer(")
+        for cell in (check, explorer, bias, averages):
+            done = lab.run_cell(cell)
+            assert outputs(done, "error") == [] and printed(done, "stderr") == ""
+        look(lab, explorer, bias, averages)
+
+
+def look(lab, explorer: int, bias: int, averages: int) -> None:
+    """Both themes for the eye; every slider by keyboard."""
+    for theme in ("Light", "Dark"):
+        lab.theme(f"JupyterLab {theme}")
+        for name, cell in (("averages", averages), ("bias", bias), ("explorer", explorer)):
+            lab.show(cell, ".jp-Cell-outputWrapper")
+            lab.screenshot(f"lab4_{theme.lower()}_{name}")
+
+    before = drawing(lab, explorer)
+    assert before["fact"] == "" and before["texts"] == ["0.95", "0"]
+    assert before["label"].endswith(before["reading"])
+    after = press(lab, explorer, "lambda", "ArrowRight", "lambda 1.00, environment 0")
+    # Another lambda: other weights and advantages; what was recorded stays.
+    assert all(a != b for a, b in zip(after["bars"], before["bars"], strict=True))
+    assert after["lines"][0] == before["lines"][0] and after["marks"] == before["marks"]
+    other = press(lab, explorer, "environment", "ArrowRight", "lambda 1.00, environment 1")
+    assert other["marks"] != after["marks"] and other["lines"][0] != after["lines"][0]
+    for part in ("bars", "lines", "points", "marks"):
+        assert not any("NaN" in d or "Infinity" in d for d in other[part])
+
+    lab.show(bias, ".jp-Cell-outputWrapper")
+    before = drawing(lab, bias)
+    after = press(lab, bias, "lambda", "ArrowRight", "lambda 1.00, environment 0")
+    assert "In the corridor: bias -0.00" in after["reading"].replace("+0.00", "-0.00")
+    # The curves stay, the dots move along them, and the weights above change.
+    assert after["lines"] == before["lines"] and after["bars"] != before["bars"]
+    assert sum(a != b for a, b in zip(after["points"], before["points"], strict=True)) >= 2
+
+    lab.show(averages, ".jp-Cell-outputWrapper")
+    before = drawing(lab, averages)
+    after = press(lab, averages, "n, estimates", "ArrowRight", "average of 2 estimates")
+    assert after["lines"][0] == before["lines"][0]  # the bias does not depend on n
+    assert after["lines"][1] != before["lines"][1]

@@ -13,7 +13,7 @@ from autograde.judge.lab4_gae import advantage_sums
 from autograde.judge.mistakes import corpus_files, load
 from course_utils import gae_explorer as module
 from course_utils.explorers import Note
-from course_utils.gae_explorer import evaluate, first_fact_off, gae_explorer, recorded
+from course_utils.gae_explorer import TradeOff, evaluate, first_fact_off, gae_explorer, recorded
 from course_utils.slider_figure import SliderFigure
 
 EXERCISE = "lab4_gae/gae"
@@ -99,6 +99,32 @@ def test_every_frame_says_where_it_is():
     assert "from 1 step with a weight above 1 %" in first
     plain = {k: v for k, v in widget.get_state().items() if not isinstance(v, bytes | memoryview)}
     assert len(widget.numbers) + len(json.dumps(plain)) < 200_000
+
+
+LAMBDAS = np.array([0.0, 0.5, 0.92, 1.0])
+CURVES = TradeOff(
+    LAMBDAS, LAMBDAS - 1, LAMBDAS - 1.1, np.full(4, 0.1), np.array([1.0, 2.0, 5.0, 25.0])
+)
+
+
+def test_a_trade_off_takes_two_places_and_has_a_dot_at_the_sliders_lambda():
+    widget = gae_explorer(right, CURVES)
+    plain = gae_explorer(right).spec
+    titles = [panel["title"] for panel in widget.spec["panels"]]
+    kept = [panel["title"] for panel in plain["panels"]][1:3]
+    assert titles == [*kept, "bias, in the corridor", "variance, in the corridor"]
+    assert fact(widget) == "" and widget.at == [19, 0]
+    middle, last = widget.spec["reading"][10 * 3], widget.spec["reading"][-1]
+    assert middle.startswith(plain["reading"][10 * 3])
+    assert middle.endswith("bias -0.50, from your samples -0.60 +- 0.20; variance 2.00.")
+    assert last.endswith("bias +0.00, from your samples -0.10 +- 0.20; variance 25.00.")
+    assert "variance of estimates in the corridor" in widget.spec["description"]
+    assert "In the corridor" not in "".join(plain["reading"])
+
+
+def test_a_trade_off_does_not_hide_what_is_off():
+    assert "before the time limit" in fact(gae_explorer(solution("bad_truncation_not_cut"), CURVES))
+    assert isinstance(gae_explorer(stub, CURVES), Note)
 
 
 # --- wrong functions -------------------------------------------------------------------------
