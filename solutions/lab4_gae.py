@@ -378,7 +378,7 @@ hidden_test("lab4_gae/gae", gae)
 # </details>
 
 # %% [markdown]
-# **Move the sliders.** These are 48 recorded steps of CartPole in three environments with a time limit of 26 steps, played by a clumsy policy, with the values of a critic that was trained for $\gamma = 0.99$. Every picture is drawn with *your* function.
+# **Move the sliders.** These are 48 recorded steps of CartPole in three environments with a time limit of 26 steps, played by a clumsy policy, with the values of a critic that was trained for $\gamma = 0.99$. The first picture shows the record; the others are drawn with *your* function.
 # The weights are your function's too: it was given a reward of 1 at a single step and 0 elsewhere, and what came out at the step with the dot is the weight of that step.
 # Use Tab to reach a slider and the arrow keys to move it.
 #
@@ -438,8 +438,8 @@ with todo_guard():
     display(gae_explorer(gae, TradeOff(lambdas, exact_bias, sampled_bias, errors, variance)))
 
 # %% [markdown]
-# The upper pictures are those of CartPole again; the lower ones are the corridor. Move $\lambda$ from 0 to 1 and watch all four: the further the weights reach, the smaller the bias, and the larger the variance. Most of both happens close to $\lambda = 1$.
-# The line in the third picture was computed without your function, the band comes from it and 2000 walks, two standard errors to each side. If the line runs inside the band, the two agree.
+# The upper pictures are those of CartPole again; the lower ones are the corridor. Move $\lambda$ from 0 to 1 and watch all four: the further the weights reach, the smaller the bias, and the larger the variance. Most of both happens above $\lambda = 0.8$.
+# The line in the third picture was computed without your function. The band is what your function finds in 2000 walks, give or take two standard errors. The line runs inside the band: two ways that have nothing in common agree.
 #
 # How large an error do you get if you average $n$ estimates? Averaging divides the variance by $n$ and leaves the bias as it is: $\text{bias}^2 + \text{variance} / n$.
 
@@ -881,7 +881,7 @@ with todo_guard():
 #
 # Its loss and its explained variance are a little worse than the first one's, since the remaining time is one more thing that nobody can see. But who has only the one critic to look at would hardly be alarmed. Both numbers compare the critic with *its own targets*, and those are wrong.
 #
-# The third is only about 3 too high, because in CartPole a fresh start and the 100th step of a balanced pole look much alike. Where a robot has walked a mile in the meantime they do not.
+# The third says only about 3 more than the first, because in CartPole a fresh start and the 100th step of a balanced pole look much alike. Where a robot has walked a mile in the meantime they do not.
 #
 # Even the right critic explains only about 0.4 of the variance, and more training would not bring it to 1: with half of the actions random two episodes from the same state end differently, and no critic can foresee luck. Read the number as a trend, and against what is possible in the task.
 # </details>
@@ -1094,8 +1094,11 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>What we saw, with seeds 0, 1 and 2</summary>
 #
-# - $\lambda = 0$: one of three was solved within 150,000 steps; the other two were near 100. Early on the critic says about the same everywhere, and then the TD errors say nothing about the actions.
-# - $\lambda = 1$: solved after 101,000, 109,000 and 170,000 steps, no worse than with 0.95. A rollout is 16 steps long here, so that no advantage looks further than that. Bias and variance are bounded by the rollout too.
+# All with the 150,000 steps of this cell. (The learning rates fall along with the budget, so a run with a small budget is not the beginning of a run with a large one.)
+#
+# - $\lambda = 0$: one of three was solved; the other two ended near 100. Early on the critic says about the same everywhere, and then the TD errors say nothing about the actions.
+# - $\lambda = 0.95$: none of three was solved yet; they ended between 270 and 450.
+# - $\lambda = 1$: two of three were solved, the third ended at 471. So the noise did no harm here. A rollout is 16 steps long, and no advantage looks further than that: bias and variance are bounded by the rollout too.
 # - Three seeds show that something *can* happen. For a claim that one $\lambda$ is better than another you need more of them.
 #
 # The explained variance of $\lambda = 0$ begins at 0.7, dips, and then stays close to 1, with an agent that fails. No wonder: its targets are $r_t + \gamma V(s_{t+1})$, nearly the critic's own opinion one step later. It is easy to agree with oneself.
