@@ -591,7 +591,7 @@ with todo_guard():
 #
 # *About 90 minutes to here.*
 #
-# `gae` asks for the value of the state that step $t$ *really* led to. In a vector environment that is less easy to get than it sounds. When one of 32 environments ends its episode the others are in the middle of theirs, so each resets by itself. The question is where the final observation goes. Gymnasium has two ways of doing it, and a program written for one is wrong with the other ([Autoreset Mode](https://gymnasium.farama.org/main/api/vector/autoreset/)):
+# `gae` asks for the value of the state that step $t$ *really* led to. In a vector environment that is less easy to get than it sounds. When one of 32 environments ends its episode the others are in the middle of theirs, so each resets by itself. The question is where the final observation goes. Gymnasium has two ways of doing it (and a third mode that leaves it all to you), and a program written for one is wrong with the other ([Autoreset Mode](https://gymnasium.farama.org/main/api/vector/autoreset/)):
 #
 # | | `NEXT_STEP` (the default) | `SAME_STEP` |
 # |---|---|---|
