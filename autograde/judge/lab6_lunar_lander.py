@@ -447,10 +447,11 @@ def walk_return(a: dict, seed: int) -> float:
 
 
 def _evaluate_case(
-    name: str, rng: np.random.Generator, aspect: str, about: str, *, seeds: list[int],
+    name: str, rng: np.random.Generator, aspect: str, about: str, *, count: int, below: int,
     life: list[int], time_limit: int, pair: bool, deterministic: bool = True, places: int = 9,
 ) -> dict:  # fmt: skip
     while True:
+        seeds = [int(seed) for seed in rng.choice(below, count, replace=False)]
         a = {
             "features": rng.normal(0.0, 1.0, (places, OBS)).round(3).astype(np.float32),
             "rewards": rng.normal(0.3, 1.0, (places, ACTIONS)).round(2).astype(np.float32),
@@ -467,7 +468,7 @@ def _evaluate_case(
         right = [walk_return(a, seed) for seed in seeds]
         # No near ties, and no returns that are alike by chance.
         if (ranked[:, -1] - ranked[:, -2]).min() > 0.02 and (
-            len(seeds) == 1 or np.diff(np.sort(right)).min() > 0.02
+            count == 1 or np.diff(np.sort(right)).min() > 0.02
         ):
             break
     case = _finish_evaluate_case(name, a, aspect, about)
@@ -512,7 +513,7 @@ def _finish_evaluate_case(name: str, a: dict, aspect: str, about: str) -> dict:
 def _drawn_case(name: str, rng: np.random.Generator, steps: int, count: int) -> dict:
     """Actions are drawn, and each pays what it pays anywhere: the mean return is known."""
     shares = np.array([0.5, 0.3, 0.2])[rng.permutation(3)]
-    pays = np.array([-1.0, 1.0, 3.0])[rng.permutation(3)] * float(rng.uniform(0.8, 1.2).round(2))
+    pays = np.array([-1.0, 1.0, 3.0])[rng.permutation(3)] * round(rng.uniform(0.8, 1.2), 2)
     features = np.tile(np.array([1.0, 0.0], dtype=np.float32), (3, 1))
     policy = np.stack([np.log(shares) + 0.9, np.zeros(3)]).astype(np.float32)
     a = {
@@ -562,9 +563,9 @@ def evaluate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for full episodes from seeds, greedy and drawn."""
 
     def case(name: str, aspect: str, about: str, count: int = 5, **kw: Any) -> dict:
-        seeds = [int(s) for s in rng.choice(1000 if visible else 100_000, count, replace=False)]
         kw = {"life": [4, 12], "time_limit": 50, "pair": False} | kw
-        return _evaluate_case(name, rng, aspect, about, seeds=seeds, **kw)
+        below = 1000 if visible else 100_000
+        return _evaluate_case(name, rng, aspect, about, count=count, below=below, **kw)
 
     return [
         case("greedy", "value", "episodes of 4 to 11 steps"),

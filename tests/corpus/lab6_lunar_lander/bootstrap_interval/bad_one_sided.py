@@ -1,0 +1,10 @@
+# All that the level leaves out is cut off at each end, twice as much as is due.
+import torch
+
+
+def bootstrap_interval(x, level, n_boot, generator):
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    cut = len(x) // 4
+    means = x[rows].sort(dim=1).values[:, cut : len(x) - cut].mean(dim=1)
+    tail = min(1 - level, 0.49)
+    return tuple(means.quantile(torch.tensor([tail, 1 - tail])).tolist())

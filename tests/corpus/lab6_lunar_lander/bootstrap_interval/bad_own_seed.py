@@ -1,0 +1,11 @@
+# It makes a generator of its own with a fixed seed.
+import torch
+
+
+def bootstrap_interval(x, level, n_boot, generator):
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    cut = rows.shape[1] // 4
+    means = x[rows].sort(dim=1).values[:, cut : rows.shape[1] - cut].mean(dim=1)
+    tail = (1 - level) / 2
+    return tuple(means.quantile(torch.tensor([tail, 1 - tail])).tolist())

