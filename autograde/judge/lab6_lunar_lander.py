@@ -100,6 +100,8 @@ def _layer_case(
         "hide_arguments": True,
         "args": {"n_in": n_in, "n_out": n_out, "gain": gain, "seed": int(rng.integers(1, 2**31))},
         "expect": expect,
+        # Not expected, but it tells two mistakes apart.
+        "compare": ["mostly_zeros"],
     }
 
 
@@ -510,10 +512,13 @@ def _finish_evaluate_case(name: str, a: dict, aspect: str, about: str) -> dict:
     }  # fmt: skip
 
 
-def _drawn_case(name: str, rng: np.random.Generator, steps: int, count: int) -> dict:
+def _drawn_case(
+    name: str, rng: np.random.Generator, steps: int, count: int, pair: bool
+) -> dict:
     """Actions are drawn, and each pays what it pays anywhere: the mean return is known."""
-    shares = np.array([0.5, 0.3, 0.2])[rng.permutation(3)]
-    pays = np.array([-1.0, 1.0, 3.0])[rng.permutation(3)] * round(rng.uniform(0.8, 1.2), 2)
+    order = rng.permutation(3)
+    shares = np.array([0.5, 0.3, 0.2])[order]
+    pays = np.array([-1.0, 1.0, 3.0])[order] * round(rng.uniform(0.8, 1.2), 2)
     features = np.tile(np.array([1.0, 0.0], dtype=np.float32), (3, 1))
     policy = np.stack([np.log(shares) + 0.9, np.zeros(3)]).astype(np.float32)
     a = {
@@ -524,7 +529,7 @@ def _drawn_case(name: str, rng: np.random.Generator, steps: int, count: int) -> 
         "time_limit": 10 * steps,
         "policy": torch.from_numpy(policy),
         "value": torch.tensor([0.3, -0.2]),
-        "pair": True,
+        "pair": pair,
         "seeds": [int(s) for s in rng.choice(10_000, count, replace=False)],
         "deterministic": False,
         "spread": True,
@@ -582,7 +587,7 @@ def evaluate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         case("more seeds", "value", "episodes of 4 to 11 steps", count=11, pair=True, places=31),
         case("one seed", "corners", "one episode", count=1, pair=True),
         case("one step", "corners", "episodes of one step", life=[1, 2], count=3),
-        _drawn_case("drawn actions", rng, 14, 40),
+        _drawn_case("drawn actions", rng, 20, 50, visible or bool(rng.integers(2))),
     ]  # fmt: skip
 
 

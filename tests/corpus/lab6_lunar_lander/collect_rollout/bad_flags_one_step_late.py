@@ -7,7 +7,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         "obs", "actions", "log_probs", "rewards", "terminated", "truncated", "values", "next_values"
     )
     columns = {name: [] for name in names}
-last = torch.zeros(2, envs.num_envs, dtype=torch.bool)
+    last = torch.zeros(2, envs.num_envs, dtype=torch.bool)
     for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)
         with torch.no_grad():

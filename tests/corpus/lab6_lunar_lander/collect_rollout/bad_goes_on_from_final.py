@@ -16,7 +16,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
             reached = true_next_obs(obs, infos, terminated | truncated)
             next_values = model(torch.tensor(reached))[1]
         obs = reached
-columns["obs"].append(shown)
+        columns["obs"].append(shown)
         columns["actions"].append(actions)
         columns["log_probs"].append(log_probs)
         columns["rewards"].append(torch.tensor(rewards, dtype=torch.float32))

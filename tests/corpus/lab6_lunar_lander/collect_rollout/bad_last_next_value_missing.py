@@ -24,4 +24,4 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     columns["next_values"][-1] = torch.zeros(envs.num_envs)
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

@@ -12,7 +12,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         with torch.no_grad():
             logits, values = model(shown)
             actions, _ = sample_actions(logits, generator)
-_, log_probs = sample_actions(logits, generator)
+            _, log_probs = sample_actions(logits, generator)
             obs, rewards, terminated, truncated, infos = envs.step(actions.numpy())
             reached = true_next_obs(obs, infos, terminated | truncated)
             next_values = model(torch.tensor(reached))[1]

@@ -8,7 +8,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
     )
     columns = {name: [] for name in names}
     start = obs
-for _ in range(n_steps):
+    for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)
         with torch.no_grad():
             logits, values = model(shown)
@@ -17,7 +17,7 @@ for _ in range(n_steps):
             reached = true_next_obs(obs, infos, terminated | truncated)
             next_values = model(torch.tensor(reached))[1]
         start[:] = obs
-columns["obs"].append(shown)
+        columns["obs"].append(shown)
         columns["actions"].append(actions)
         columns["log_probs"].append(log_probs)
         columns["rewards"].append(torch.tensor(rewards, dtype=torch.float32))

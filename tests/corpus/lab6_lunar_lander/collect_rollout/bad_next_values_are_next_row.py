@@ -24,6 +24,6 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     with torch.no_grad():
-    last = model(torch.tensor(obs))[1]
-columns["next_values"] = columns["values"][1:] + [last]
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+        last = model(torch.tensor(obs))[1]
+    columns["next_values"] = columns["values"][1:] + [last]
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

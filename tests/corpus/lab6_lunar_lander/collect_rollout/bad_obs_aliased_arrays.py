@@ -7,10 +7,10 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         "obs", "actions", "log_probs", "rewards", "terminated", "truncated", "values", "next_values"
     )
     columns = {name: [] for name in names}
-seen = []
+    seen = []
     for _ in range(n_steps):
         seen.append(torch.as_tensor(obs))
-shown = seen[-1].clone()
+        shown = seen[-1].clone()
         with torch.no_grad():
             logits, values = model(shown)
             actions, log_probs = sample_actions(logits, generator)

@@ -15,9 +15,9 @@ def collect_rollout(envs, model, obs, n_steps, generator):
             obs, rewards, terminated, truncated, infos = envs.step(actions.numpy())
             reached = true_next_obs(obs, infos, terminated | truncated)
             if (terminated | truncated).any():
-    n = (terminated | truncated).argmax()
-    reached[:] = infos["final_obs"][n]
-next_values = model(torch.tensor(reached))[1]
+                n = (terminated | truncated).argmax()
+                reached[:] = infos["final_obs"][n]
+            next_values = model(torch.tensor(reached))[1]
         columns["obs"].append(shown)
         columns["actions"].append(actions)
         columns["log_probs"].append(log_probs)

@@ -24,4 +24,4 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     columns["done"] = [a | b for a, b in zip(columns.pop("terminated"), columns.pop("truncated"))]
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

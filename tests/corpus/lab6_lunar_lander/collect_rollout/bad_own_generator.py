@@ -8,7 +8,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
     )
     columns = {name: [] for name in names}
     generator = torch.Generator().manual_seed(0)
-for _ in range(n_steps):
+    for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)
         with torch.no_grad():
             logits, values = model(shown)

@@ -24,4 +24,4 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     columns["rewards"] = list(torch.stack(columns["rewards"]).cumsum(dim=0))
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

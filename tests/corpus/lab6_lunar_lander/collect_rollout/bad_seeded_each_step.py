@@ -8,8 +8,8 @@ def collect_rollout(envs, model, obs, n_steps, generator):
     )
     columns = {name: [] for name in names}
     seed = generator.initial_seed()
-for _ in range(n_steps):
-    generator.manual_seed(seed)
+    for _ in range(n_steps):
+        generator.manual_seed(seed)
         shown = torch.tensor(obs, dtype=torch.float32)
         with torch.no_grad():
             logits, values = model(shown)

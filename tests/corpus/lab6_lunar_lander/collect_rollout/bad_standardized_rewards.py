@@ -24,5 +24,5 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     stacked = torch.stack(columns["rewards"])
-columns["rewards"] = list((stacked - stacked.mean()) / (stacked.std(correction=0) + 1e-8))
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+    columns["rewards"] = list((stacked - stacked.mean()) / (stacked.std(correction=0) + 1e-8))
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

@@ -24,5 +24,5 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
         if (terminated | truncated).any():
-        break
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+            break
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

@@ -9,7 +9,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
     columns = {name: [] for name in names}
     for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)
-kept = torch.as_tensor(obs)
+        kept = torch.as_tensor(obs)
         with torch.no_grad():
             logits, values = model(shown)
             actions, log_probs = sample_actions(logits, generator)
@@ -25,5 +25,5 @@ kept = torch.as_tensor(obs)
         columns["values"].append(kept)
         columns["next_values"].append(next_values)
     with torch.no_grad():
-    columns["values"] = [model(kept)[1] for kept in columns["values"]]
-return {name: torch.stack(column) for name, column in columns.items()}, obs
+        columns["values"] = [model(kept)[1] for kept in columns["values"]]
+    return {name: torch.stack(column) for name, column in columns.items()}, obs

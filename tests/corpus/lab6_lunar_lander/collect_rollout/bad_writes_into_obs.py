@@ -14,8 +14,8 @@ def collect_rollout(envs, model, obs, n_steps, generator):
             actions, log_probs = sample_actions(logits, generator)
             obs, rewards, terminated, truncated, infos = envs.step(actions.numpy())
             reached = obs
-for n in (terminated | truncated).nonzero()[0]:
-    reached[n] = infos["final_obs"][n]
+            for n in (terminated | truncated).nonzero()[0]:
+                reached[n] = infos["final_obs"][n]
             next_values = model(torch.tensor(reached))[1]
         columns["obs"].append(shown)
         columns["actions"].append(actions)

@@ -24,5 +24,5 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     rollout = {name: torch.stack(column) for name, column in columns.items()}
-rollout["dones"] = rollout["terminated"] | rollout["truncated"]
-return rollout, obs
+    rollout["dones"] = rollout["terminated"] | rollout["truncated"]
+    return rollout, obs

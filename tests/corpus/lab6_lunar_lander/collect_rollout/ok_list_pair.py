@@ -7,7 +7,7 @@ def collect_rollout(envs, model, obs, n_steps, generator):
         "obs", "actions", "log_probs", "rewards", "terminated", "truncated", "values", "next_values"
     )
     columns = {name: [] for name in names}
-model.eval()
+    model.eval()
     for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)
         with torch.no_grad():
@@ -25,4 +25,4 @@ model.eval()
         columns["values"].append(values)
         columns["next_values"].append(next_values)
     model.train()
-return [{name: torch.stack(column) for name, column in columns.items()}, obs.copy()]
+    return [{name: torch.stack(column) for name, column in columns.items()}, obs.copy()]
