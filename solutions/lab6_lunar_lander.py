@@ -252,13 +252,7 @@ def collect_rollout(
         truncated (bool); and obs [T, N, O], float32.
     """
     ### BEGIN SOLUTION
-    columns = {
-        name: []
-        for name in (
-            "obs", "actions", "log_probs", "rewards", "terminated", "truncated", "values",
-            "next_values",
-        )  # fmt: skip
-    }
+    steps = []
     for _ in range(n_steps):
         shown = torch.tensor(obs, dtype=torch.float32)  # a copy: the array may be used again
         with torch.no_grad():
@@ -267,13 +261,19 @@ def collect_rollout(
             obs, rewards, terminated, truncated, infos = envs.step(actions.numpy())
             reached = true_next_obs(obs, infos, terminated | truncated)
             next_values = model(torch.tensor(reached, dtype=torch.float32))[1]
-        step = (
-            shown, actions, log_probs, torch.tensor(rewards, dtype=torch.float32),
-            torch.tensor(terminated), torch.tensor(truncated), values, next_values,
-        )  # fmt: skip
-        for column, entry in zip(columns.values(), step, strict=True):
-            column.append(entry)
-    return {name: torch.stack(column) for name, column in columns.items()}, obs
+        steps.append(
+            {
+                "obs": shown,
+                "actions": actions,
+                "log_probs": log_probs,
+                "rewards": torch.tensor(rewards, dtype=torch.float32),
+                "terminated": torch.tensor(terminated),
+                "truncated": torch.tensor(truncated),
+                "values": values,
+                "next_values": next_values,
+            }
+        )
+    return {name: torch.stack([step[name] for step in steps]) for name in steps[0]}, obs
     ### END SOLUTION
 
 
@@ -288,7 +288,7 @@ hidden_test("lab6_lunar_lander/collect_rollout", collect_rollout)
 # %% [markdown]
 # <details><summary>Hint 1: the idea</summary>
 #
-# Eight empty lists, a loop over the steps, and at the end `torch.stack` for each list. Write row t completely before the loop goes on: the observation *before* the step, the action, what came of it.
+# A loop over the steps, a list that gets one entry per step for each of the eight names, and at the end `torch.stack` for each name. Write row t completely before the loop goes on: the observation *before* the step, the action, what came of it.
 # </details>
 # <details><summary>Hint 2: the order within a step</summary>
 #
@@ -296,7 +296,7 @@ hidden_test("lab6_lunar_lander/collect_rollout", collect_rollout)
 # 2. Logits and values from the model; actions and their log-probabilities from the logits.
 # 3. `envs.step` with the actions as NumPy array.
 # 4. The true next observation, and its value.
-# 5. Append to all lists; `obs` becomes what `envs.step` returned, not the true next observation.
+# 5. Note all eight; `obs` becomes what `envs.step` returned, not the true next observation.
 # </details>
 # <details><summary>Hint 3: almost code</summary>
 #
@@ -330,7 +330,7 @@ with todo_guard():
     obs, _ = envs.reset()
     rollout, obs = collect_rollout(envs, model, obs, 128, torch.Generator().manual_seed(0))
     for name, entry in rollout.items():
-        print(f"{name:12} {str(list(entry.shape)):14} {entry.dtype}")
+        print(f"{name:12} {list(entry.shape)!s:14} {entry.dtype}")
     print("episodes that ended:", int((rollout["terminated"] | rollout["truncated"]).sum()))
 
 # %% [markdown]
@@ -427,8 +427,12 @@ with todo_guard():
     model = ActorCritic(8, 4)
     greedy = torch.as_tensor(evaluate(model, "LunarLander-v3", range(20), True))
     drawn = torch.as_tensor(evaluate(model, "LunarLander-v3", range(20), False))
-    print(f"likeliest action: mean return {greedy.mean():.0f}, from {greedy.min():.0f} to {greedy.max():.0f}")
-    print(f"drawn actions:    mean return {drawn.mean():.0f}, from {drawn.min():.0f} to {drawn.max():.0f}")
+    print(
+        f"likeliest action: mean return {greedy.mean():.0f}, from {greedy.min():.0f} to {greedy.max():.0f}"
+    )
+    print(
+        f"drawn actions:    mean return {drawn.mean():.0f}, from {drawn.min():.0f} to {drawn.max():.0f}"
+    )
 
 # %% [markdown]
 # <details><summary>Answer</summary>

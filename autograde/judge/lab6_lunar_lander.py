@@ -67,7 +67,7 @@ def _layer_case(
             "No two rows (if there are fewer outputs than inputs; otherwise columns) may point "
             "in similar directions, and all have the same length.", "not_orthogonal", "{}",
         ),
-        "stretch": {
+        "factor by which it stretches": {
             "is": "number", "value": str(float(gain)), "rtol": 1e-4, "atol": 1e-6,
         },
         "form of bias": _equal(
@@ -125,8 +125,9 @@ def layer_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 def complete_layer(case: dict, entry: dict) -> None:
     """Work out from the weights themselves what the driver said of them."""
     facts = entry["facts"]
-    if entry["status"] != "ok" or facts.get("form of weight") != (
-        case["expect"]["form of weight"]["value"]
+    if (
+        entry["status"] != "ok"
+        or facts.get("form of weight") != (case["expect"]["form of weight"]["value"])
     ):
         return
     weight = array_from_plain(facts["weight"]).astype(np.float64)
@@ -174,16 +175,6 @@ def _record(
         "value": torch.from_numpy(draw(OBS, center=0.7)),
         "log_policy": log_softmax(logits).astype(np.float32),
     }
-
-
-HINTS = {
-    "obs": "Row t is what the model was shown before step t. Environments may write every "
-    "observation into one and the same array.",
-    "next_values": "V of the observation that step t really led to; where an episode ended that "
-    "is its final observation.",
-    "the obs that came back": "What the environments showed last, with which the next rollout "
-    "goes on.",
-}
 
 
 def _rollout_case(
@@ -243,8 +234,6 @@ def _rollout_case(
     expect["the obs that came back"] = {
         **_entry_expected(obs[first + steps]), "container": "ndarray",
     }  # fmt: skip
-    for entry, hint in HINTS.items():
-        expect[entry]["hint"] = hint
     expect["with_a_graph"] = _equal(
         [], "no entry with a graph",
         "A rollout is data. While the model only plays, PyTorch need not note anything.",
@@ -322,6 +311,10 @@ def _shares_case(name: str, rng: np.random.Generator) -> dict:
             0.0, 0.1, "next to no steps in which all environments act alike",
             "Each environment draws for itself.", "one_draw_for_all",
         ),
+        "steps with the same actions as the step before": _between(
+            0.0, 0.1, "next to no steps in which all act as in the step before",
+            "Draw anew at each step.", "one_draw_for_all_steps",
+        ),
     }  # fmt: skip
     count = steps * envs
     for action, share in enumerate(shares):
@@ -370,14 +363,6 @@ def rollout_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             f"the task ends {where}, and time is up at the same step", (at, env, "both"),
         ),
         case(
-            "an end at the last step", "next_values",
-            f"time is up at the last step, in environment {env}", (5, env, "truncated"),
-        ),
-        case(
-            "an end at the first step", "next_values",
-            f"the task ends at the first step, in environment {env}", (0, env, "terminated"),
-        ),
-        case(
             "ends of every kind", "next_values",
             "episodes end in all ways, at the first, a middle and the last step",
             *PATTERN, steps=7, envs=5,
@@ -388,10 +373,6 @@ def rollout_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "episodes end",
             (1, 0, "terminated"), (3, 2, "truncated"), copy=False, steps=5, envs=3,
         ),
-        case(
-            "all end at once", "corners", "time is up in all environments at t = 1",
-            *((1, n, "truncated") for n in range(3)), steps=3, envs=3,
-        ),
         case("one step", "corners", "a single step", (0, 1, "truncated"), steps=1, envs=3),
         case("one environment", "corners", "one environment", (2, 0, "terminated"), envs=1),
         _shares_case("the same observation all the time", rng),
@@ -400,10 +381,24 @@ def rollout_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         ends = tuple(
             (int(rng.integers(4, 8)), n, kind) for n, kind in enumerate(("truncated", "terminated"))
         )
-        about = "a second rollout, in which episodes end"
-        cases.insert(
-            9, case("ends in the next rollout", "next_values", about, *ends, calls=2, steps=4)
-        )
+        cases[-1:-1] = [
+            case(
+                "ends in the next rollout", "next_values",
+                "a second rollout, in which episodes end", *ends, calls=2, steps=4,
+            ),
+            case(
+                "an end at the last step", "next_values",
+                f"time is up at the last step, in environment {env}", (5, env, "truncated"),
+            ),
+            case(
+                "an end at the first step", "next_values",
+                f"the task ends at the first step, in environment {env}", (0, env, "terminated"),
+            ),
+            case(
+                "all end at once", "corners", "time is up in all environments at t = 1",
+                *((1, n, "truncated") for n in range(3)), steps=3, envs=3,
+            ),
+        ]  # fmt: skip
     return cases
 
 
@@ -499,11 +494,14 @@ def _finish_evaluate_case(name: str, a: dict, aspect: str, about: str) -> dict:
             "what came back": _equal(
                 "numbers", "one number per seed", "Compare with the docstring.", "wrong_kind"
             ),
-            "the same returns when it is done again": _equal(
-                True, "the same returns when it is done again", hint, "does_not_repeat",
-                "other returns",
+            "shape of the returns": _equal(
+                [len(a["seeds"])], f"one return for each seed, [{len(a['seeds'])}]",
+                "One number for each seed: the sum of its episode's rewards.", "wrong_shape",
             ),
-            "the same return for a seed in another order": _equal(
+            "the evaluation, done again": _equal(
+                True, "the same returns", hint, "does_not_repeat", "other returns"
+            ),
+            "the seeds in another order": _equal(
                 True, "the same return for a seed, wherever it stands in the list",
                 "Each episode has a seed of its own and depends on nothing else.",
                 "depends_on_order", "another return",
@@ -512,9 +510,7 @@ def _finish_evaluate_case(name: str, a: dict, aspect: str, about: str) -> dict:
     }  # fmt: skip
 
 
-def _drawn_case(
-    name: str, rng: np.random.Generator, steps: int, count: int, pair: bool
-) -> dict:
+def _drawn_case(name: str, rng: np.random.Generator, steps: int, count: int, pair: bool) -> dict:
     """Actions are drawn, and each pays what it pays anywhere: the mean return is known."""
     order = rng.permutation(3)
     shares = np.array([0.5, 0.3, 0.2])[order]
@@ -558,7 +554,7 @@ def _drawn_case(
         "mutated": UNCHANGED,
     }  # fmt: skip
     case["aspects"] = dict.fromkeys(
-        ("the same returns when it is done again", "the same return for a seed in another order"),
+        ("the evaluation, done again", "the seeds in another order"),
         "randomness",
     )
     return case

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -112,13 +112,16 @@ def layer(function: Callable, case: dict) -> dict:
 def weight_facts(weight: Array) -> dict[str, Any]:
     """Tell by how much a weight matrix stretches: singular values are what a rotation leaves."""
     if not np.isfinite(weight).all():
-        return {"stretches_all_directions_alike": False, "stretch": describe(float("nan"))}
+        return {
+            "stretches_all_directions_alike": False,
+            "factor by which it stretches": describe(float("nan")),
+        }
     stretches = np.linalg.svd(weight, compute_uv=False)
     middle = float(np.sqrt(np.mean(stretches**2)))
     alike = bool(np.ptp(stretches) <= 1e-4 * middle + 1e-7)
     return {
         "stretches_all_directions_alike": alike,
-        "stretch": describe(middle),
+        "factor by which it stretches": describe(middle),
     }
 
 
@@ -155,7 +158,7 @@ def _recorded_class() -> type:
         ``copy`` all observations come in one and the same array, overwritten at each step.
         """
 
-        metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        metadata: ClassVar[dict] = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
         def __init__(self, stream: dict[str, Array], n_actions: int, copy: bool) -> None:
             self.stream, self.copy = stream, copy
@@ -200,7 +203,8 @@ def _recorded_class() -> type:
             final = self.stream["final"][k].copy()
             rows = [row if ended else None for row, ended in zip(final, done, strict=True)]
             obs = self._shown(self.stream["observations"][k + 1])
-            return obs, rewards.astype(np.float64), terminated, truncated, same_step_infos(rows, done)
+            infos = same_step_infos(rows, done)
+            return obs, rewards.astype(np.float64), terminated, truncated, infos
 
         def close_extras(self, **kwargs: Any) -> None:
             """Nothing to close."""
@@ -338,6 +342,9 @@ def action_facts(
         facts[f"share of action {action}"] = round(float((taken == action).mean()), 4)
     alike = (taken == taken[:, :1]).all(axis=1).mean()
     facts["steps in which all environments act alike"] = round(float(alike), 4)
+    if len(taken) > 1:
+        again = (taken[1:] == taken[:-1]).all(axis=1).mean()
+        facts["steps with the same actions as the step before"] = round(float(again), 4)
     return facts
 
 
@@ -365,7 +372,7 @@ def _carousel_class() -> type:
         ``features`` [K, O].
         """
 
-        metadata: dict = {"render_modes": []}
+        metadata: ClassVar[dict] = {"render_modes": []}
 
         def __init__(
             self, features: Array, rewards: Array, moves: list[int], life: list[int],
@@ -442,16 +449,20 @@ def evaluation(function: Callable, case: dict) -> dict:
         facts: dict[str, Any] = {
             "what came back": "numbers" if returns is not None else _what(result)
         }
-        mutated = [*(["seeds"] if seeds != a["seeds"] else []), *(["policy"] if _moved(policy, a) else [])]
+        mutated = [
+            *(["seeds"] if seeds != a["seeds"] else []),
+            *(["policy"] if _moved(policy, a) else []),
+        ]
         if returns is not None:
             some = a["seeds"][:REPEATED]
             first = returns[:REPEATED] if returns.ndim else returns
             again = run(list(some), 2)[1]
-            facts["the same returns when it is done again"] = _same(first, again)
             back = run(some[::-1], 3)[1]
-            facts["the same return for a seed in another order"] = _same(
-                first, back[::-1] if back is not None and back.ndim else back
-            )
+            if returns.shape == (len(a["seeds"]),):  # else there is nothing to compare
+                facts["the evaluation, done again"] = _same(first, again)
+                back = back[::-1] if back is not None and back.ndim else back
+                facts["the seeds in another order"] = _same(first, back)
+            facts["shape of the returns"] = list(returns.shape)
             facts["returns"] = {"kind": "ndarray", **array_to_plain(returns.astype(np.float32))}
             if a.get("spread") and returns.shape == (len(seeds),):
                 facts["mean of the returns"] = round(float(returns.mean()), 4)
