@@ -513,8 +513,8 @@ def _finish_evaluate_case(name: str, a: dict, aspect: str, about: str) -> dict:
 def _drawn_case(name: str, rng: np.random.Generator, steps: int, count: int, pair: bool) -> dict:
     """Actions are drawn, and each pays what it pays anywhere: the mean return is known."""
     order = rng.permutation(3)
-    shares = np.array([0.5, 0.3, 0.2])[order]
-    pays = np.array([-1.0, 1.0, 3.0])[order] * round(rng.uniform(0.8, 1.2), 2)
+    shares = np.array([0.6, 0.25, 0.15])[order]
+    pays = np.array([-1.0, 1.0, 2.0])[order] * round(rng.uniform(0.8, 1.2), 2)
     features = np.tile(np.array([1.0, 0.0], dtype=np.float32), (3, 1))
     policy = np.stack([np.log(shares) + 0.9, np.zeros(3)]).astype(np.float32)
     a = {
@@ -583,7 +583,7 @@ def evaluate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         case("more seeds", "value", "episodes of 4 to 11 steps", count=11, pair=True, places=31),
         case("one seed", "corners", "one episode", count=1, pair=True),
         case("one step", "corners", "episodes of one step", life=[1, 2], count=3),
-        _drawn_case("drawn actions", rng, 20, 50, visible or bool(rng.integers(2))),
+        _drawn_case("drawn actions", rng, 14, 40, visible or bool(rng.integers(2))),
     ]  # fmt: skip
 
 
