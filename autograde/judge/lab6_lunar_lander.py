@@ -292,7 +292,7 @@ def _finish_rollout_case(
 
 def _shares_case(name: str, rng: np.random.Generator) -> dict:
     """One observation all the time, many steps: actions must come as often as the policy says."""
-    steps, envs = 120, 8
+    steps, envs = 60, 10
     record = _record(rng, steps + 1, envs, (), 3)
     shares = rng.permutation([0.45, 0.3, 0.17, 0.08])
     still = np.array([1.0, 0.0, 0.0], dtype=np.float32)
