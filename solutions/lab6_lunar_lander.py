@@ -368,7 +368,7 @@ def evaluate(policy, env_id: str, seeds: list[int], deterministic: bool) -> torc
     returns = []
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
-        obs, _ = env.reset(seed=seed)
+        obs = env.reset(seed=seed)[0]
         total, over = 0.0, False
         while not over:
             with torch.no_grad():
