@@ -559,20 +559,29 @@ hidden_test("lab6_lunar_lander/bootstrap_interval", bootstrap_interval)
 # Each resample has as many numbers as x, not as many as there are resamples. And the interval holds the share `level` of the resampled *means*; a standard error is something else.
 # </details>
 
+# %% [markdown]
+# **Predict first.** Ten runs of an algorithm ended with the mean returns below (invented numbers; nine runs went well, one failed). Which of mean, median and IQM does the failed run move most? Will the interval of the IQM reach as far down as that run?
+
 # %% tags=["skip-execution"]
 with todo_guard():
-    returns = torch.as_tensor(drawn, dtype=torch.float32)
-    generator = torch.Generator().manual_seed(0)
-    low, high = bootstrap_interval(returns, 0.95, 2000, generator)
-    print(f"mean {returns.mean():.0f}, median {returns.median():.0f}, ", end="")
-    print(f"IQM {interquartile_mean(returns):.0f}, 95 % interval from {low:.0f} to {high:.0f}")
+    runs = torch.tensor([243.0, 251.0, 238.0, 262.0, 247.0, 255.0, -120.0, 249.0, 258.0, 244.0])
+    low, high = bootstrap_interval(runs, 0.95, 2000, torch.Generator().manual_seed(0))
+    print(f"mean {runs.mean():.0f}, median {runs.median():.0f}, ", end="")
+    print(f"IQM {interquartile_mean(runs):.0f}, 95 % interval from {low:.0f} to {high:.0f}")
 
 # %% [markdown]
-# **Predict first.** These are twenty episodes of *one* agent. Does the interval say how well the *algorithm* does?
+# <details><summary>Answer</summary>
+#
+# The mean drops below every one of the nine good runs. Median and IQM hardly notice. A resample contains the failed run more than twice only now and then, and up to two of ten are cut off anyway, so the interval stays far above it.
+#
+# That is a strength and a weakness. If a tenth of all runs fail, somebody who wants to use the algorithm should know it: show all runs, not only a number and an interval.
+# </details>
+#
+# **And one more.** Somebody calls `bootstrap_interval` with the returns of a hundred evaluation episodes of one agent. Does the interval say how well the *algorithm* does?
 #
 # <details><summary>Answer</summary>
 #
-# No. It says how far the IQM of this agent's returns may be off because only twenty episodes were played. Another run of the algorithm would give another agent. For a statement about the algorithm the numbers in `x` must be one per run.
+# No. It says how far the IQM of this agent's returns may be off because only a hundred episodes were played. Another run of the algorithm gives another agent. For a statement about the algorithm, `x` must hold one number per run.
 # </details>
 
 # %% [markdown]
