@@ -1,9 +1,9 @@
 """Hidden tests of lab 6 (PPO in practice): fresh inputs, and what is right for them.
 
-References by independent routes, in float64: singular values for the orthogonal layer, the record
-itself for a rollout in an environment that plays a record, walks through a table for the returns
-of episodes, ``scipy.stats.trim_mean`` for the interquartile mean, and the exact bootstrap
-distribution (all multisets of the sample, with their probabilities) for the interval.
+References by independent routes, in float64: angles and lengths for the orthogonal layer; the
+record itself for a rollout in environments that play a record; walks through a table for the
+returns of episodes; ``scipy.stats.trim_mean`` for the interquartile mean; and for the interval the
+exact bootstrap distribution, of all multisets of the sample with their probabilities.
 Sources: Huang et al. (2022), https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/;
 Agarwal et al. (2021), https://arxiv.org/abs/2108.13264.
 """
@@ -53,6 +53,7 @@ def _between(low: float, high: float, say: str, hint: str = "", mistake: str | N
 def _layer_case(
     name: str, rng: np.random.Generator, n_in: int, n_out: int, gain: float, aspect: str = "value"
 ) -> dict:
+    which = "rows" if n_out <= n_in else "columns"
     expect = {
         "what is built": _equal(
             "nn.Linear", "an nn.Linear", "Return the layer itself.", "wrong_kind"
@@ -62,10 +63,13 @@ def _layer_case(
             f"a weight of float32 and shape [{n_out}, {n_in}]",
             "nn.Linear(n_in, n_out) keeps its weight as [n_out, n_in].", "weight_shape",
         ),
-        "stretches_all_directions_alike": _equal(
-            True, "a weight that is a rotation times one factor",
-            "No two rows (if there are fewer outputs than inputs; otherwise columns) may point "
-            "in similar directions, and all have the same length.", "not_orthogonal", "{}",
+        "at_right_angles": _equal(
+            True, f"{which} at right angles to each other",
+            "Random numbers alone are not orthogonal; something has to make them so.",
+            "not_orthogonal", f"{which} at other angles",
+        ),
+        "of_the_same_length": _equal(
+            True, f"{which} of the same length", "", "not_orthogonal", "different lengths"
         ),
         "factor by which it stretches": {
             "is": "number", "value": str(float(gain)), "rtol": 1e-4, "atol": 1e-6,
@@ -74,7 +78,7 @@ def _layer_case(
             f"tensor of float32, shape [{n_out}]", f"a bias of float32 and shape [{n_out}]",
             "The layer has a bias; it only starts at zero.", "bias_missing",
         ),
-        "bias": {"is": "tensor", **array_to_plain(np.zeros(n_out, dtype=np.float32))},
+        "bias": _equal("zeros", "zeros", "", "bias_not_zero"),
         "trainable": _equal(
             ["bias", "weight"], "bias and weight as parameters that can be trained",
             "Initializing sets where training starts; the numbers stay free to move.",

@@ -87,7 +87,7 @@ def layer(function: Callable, case: dict) -> dict:
         "form of bias": _what(bias),
     }
     if isinstance(bias, torch.Tensor):
-        facts["bias"] = describe(bias.detach())
+        facts["bias"] = _bias_words(bias)
     if isinstance(weight, torch.Tensor) and weight.dim() == 2:
         facts |= weight_facts(weight.detach().double().numpy())
         facts["weight"] = array_to_plain(weight)
@@ -110,19 +110,24 @@ def layer(function: Callable, case: dict) -> dict:
 
 
 def weight_facts(weight: Array) -> dict[str, Any]:
-    """Tell by how much a weight matrix stretches: singular values are what a rotation leaves."""
-    if not np.isfinite(weight).all():
-        return {
-            "stretches_all_directions_alike": False,
-            "factor by which it stretches": describe(float("nan")),
-        }
-    stretches = np.linalg.svd(weight, compute_uv=False)
-    middle = float(np.sqrt(np.mean(stretches**2)))
-    alike = bool(np.ptp(stretches) <= 1e-4 * middle + 1e-7)
+    """Look at angles and lengths of a weight's rows, or columns where there are fewer of these."""
+    few = weight if weight.shape[0] <= weight.shape[1] else weight.T
+    lengths = np.sqrt((few**2).sum(axis=1))
+    with np.errstate(all="ignore"):
+        cosines = few @ few.T / np.outer(lengths, lengths)
+    cosines[np.diag_indices_from(cosines)] = 0.0
     return {
-        "stretches_all_directions_alike": alike,
-        "factor by which it stretches": describe(middle),
+        "at_right_angles": bool((np.abs(cosines) < 1e-4).all()),
+        "of_the_same_length": bool(np.ptp(lengths) <= 1e-4 * lengths.mean()),
+        "factor by which it stretches": describe(float(np.sqrt(np.mean(lengths**2)))),
     }
+
+
+def _bias_words(bias: torch.Tensor) -> str:
+    values = set(bias.detach().reshape(-1)[:1000].tolist())
+    if values == {0.0}:
+        return "zeros"
+    return f"all {values.pop():.4g}" if len(values) == 1 else "different numbers"
 
 
 # --- collect_rollout -----------------------------------------------------------------------------

@@ -146,19 +146,24 @@ def test_mistakes_are_named_by_a_sentence():
 def test_an_orthogonal_weight_stretches_all_directions_alike(n_out, n_in):
     weight = nn.init.orthogonal_(torch.empty(n_out, n_in, dtype=torch.float64), 1.7).numpy()
     facts = drivers_lab6.weight_facts(weight)
-    assert facts["stretches_all_directions_alike"]
+    assert facts["at_right_angles"] and facts["of_the_same_length"]
     assert float(facts["factor by which it stretches"]["value"]) == pytest.approx(1.7)
     few = min(n_out, n_in)
     gram = weight @ weight.T if n_out <= n_in else weight.T @ weight
     np.testing.assert_allclose(gram, 1.7**2 * np.eye(few), atol=1e-9)
+    stretches = np.linalg.svd(weight, compute_uv=False)
+    np.testing.assert_allclose(stretches, 1.7)
     if few > 1:
-        weight[0] *= 1.001
-        assert not drivers_lab6.weight_facts(weight)["stretches_all_directions_alike"]
+        one = weight if n_out <= n_in else weight.T  # a view: one of its rows gets longer
+        one[0] *= 1.001
+        assert not drivers_lab6.weight_facts(weight)["of_the_same_length"]
+        one[0] = one[1]
+        assert not drivers_lab6.weight_facts(weight)["at_right_angles"]
 
 
 def test_a_weight_of_nan_is_no_orthogonal_weight():
-    facts = drivers_lab6.weight_facts(np.full((2, 3), np.nan))
-    assert not facts["stretches_all_directions_alike"]
+    assert not drivers_lab6.weight_facts(np.full((2, 3), np.nan))["of_the_same_length"]
+    assert not drivers_lab6.weight_facts(np.zeros((2, 3)))["at_right_angles"]
 
     def spoiled(n_in, n_out, gain):
         layer = nn.Linear(n_in, n_out)
