@@ -99,7 +99,7 @@ def true_next_obs(next_obs: np.ndarray, infos: dict, done: np.ndarray) -> np.nda
 #
 # A layer multiplies its input by a matrix $W$. With independent random entries, $W$ stretches some directions much more than others, and after a few layers the largest stretches have multiplied. A matrix with **orthonormal** rows or columns stretches every direction by the same factor: it is a rotation, as far as its shape allows. Multiply it by a *gain* and you know by how much a layer changes the length of what passes through. [Saxe et al. 2014](https://arxiv.org/abs/1312.6120) study such a start for deep linear networks.
 #
-# Implementations of PPO use it with three gains ([Huang et al. 2022, detail 2](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)): $\sqrt 2$ for hidden layers, 1 for the critic's output, and 0.01 for the policy's output, so that all logits are nearly equal at the start and every action is tried. All biases start at zero.
+# Implementations of PPO use it with three gains ([Huang et al. 2022, detail 2](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/)): $\sqrt{2}$ for hidden layers, 1 for the critic's output, and 0.01 for the policy's output, so that all logits are nearly equal at the start and every action is tried. All biases start at zero.
 #
 # ### Exercise 1: `orthogonal_linear`
 #
