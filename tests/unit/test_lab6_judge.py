@@ -618,10 +618,7 @@ def test_one_fault_costs_its_own_points_only(name, file, aspects):
 
 
 def test_a_constant_earns_nothing():
-    assert (
-        grade("orthogonal_linear", lambda n_in, n_out, gain: nn.Linear(n_in, n_out), SEED).score
-        == 0
-    )
+    assert grade("orthogonal_linear", lambda i, o, gain: nn.Linear(i, o), SEED).score == 0
     assert grade("evaluate", lambda p, e, seeds, d: [0.0] * len(seeds), SEED).score == 0
     assert grade("interquartile_mean", lambda x: 0.5, SEED).score == 0
     assert grade("bootstrap_interval", lambda x, *a: (x.min(), x.max()), SEED).score == 0
