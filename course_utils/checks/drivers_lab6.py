@@ -397,6 +397,10 @@ def _carousel_class() -> type:
             self.render_mode = render_mode
 
         def reset(self, *, seed: int | None = None, options: dict | None = None):
+            if seed is None and self._np_random is None:
+                # Gymnasium asks the system for a seed; this one differs from run to run as well,
+                # and yet the stored numbers can be made again.
+                seed = int(np.random.randint(2**31))
             super().reset(seed=seed)
             self.place = int(self.np_random.integers(len(self.features)))
             self.left = int(self.np_random.integers(*self.life))
