@@ -32,8 +32,11 @@ def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]
             continue
         if _same(observed, entries, cases):
             return mistake
+        # The cheap question first: most known mistakes end here.
+        if not _agree(observed[first[0]], entries[first[0]], first[1]):
+            continue
         theirs = _wrong_facts(entries, cases)
-        if first not in theirs or not _agree(observed[first[0]], entries[first[0]], first[1]):
+        if first not in theirs:
             continue
         agree = sum(_agree(observed[n], entries[n], fact) for n, fact in wrong & theirs)
         share = agree / max(len(wrong | theirs), 1)
@@ -239,5 +242,20 @@ GENERAL_TITLES = {
     "no_early_stop": "It does not stop when the approximate KL passes target_kl.",
     "stop_leaves_inner_loop_only": "The early stop ends the epoch but not the update.",
     "normalizes_whole_batch": "It normalizes over the whole batch instead of each minibatch.",
+    "no_module": "It is no nn.Module.",
+    "no_logits": "forward returns something else than logits.",
+    "no_parameters": "Its layers are hidden from the optimizer: it has no parameters.",
+    "layers_in_forward": "It makes layers in forward, where no optimizer will ever see them.",
+    "other_logits_each_time": "The same observation gets other logits each time.",
+    "mixes_observations": "The observations of a batch influence each other.",
+    "softmax_at_the_end": "It returns probabilities where logits are due.",
+    "unregistered_layers": "Some of its weights are not among its parameters.",
+    "no_activation": "Without an activation between them, its layers are one linear function.",
+    "squashed_logits": "Something after the last layer keeps the logits close together.",
+    "activation_last": "An activation after the last layer cuts logits off at zero.",
+    "starts_at_zero": "All its weights start at zero, and there they stay.",
+    "peaked_start": "At the start it is far from trying all actions.",
+    "no_gradient_at_the_step": "When the step is made, the policy has no gradients.",
+    "hidden_ignored": "Its width does not depend on hidden.",
 }
 """What to call a general mistake in the student's words, by id."""
