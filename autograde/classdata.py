@@ -96,7 +96,11 @@ class Student:
 
 @dataclass(frozen=True)
 class ClassData:
-    """A lab's class. exercises, manual: points by name, in the lab's order."""
+    """A lab's class.
+
+    exercises, manual: points by name, in the lab's order. unreadable: records that are no rows.
+    unmatched: collected attempts that belong to nobody whom the roster knows.
+    """
 
     lab: str
     exercises: dict[str, float]
@@ -105,6 +109,7 @@ class ClassData:
     due: datetime | None = None
     has_roster: bool = False
     unreadable: int = 0
+    unmatched: int = 0
 
     @property
     def max(self) -> float:
@@ -211,6 +216,10 @@ def assemble(
         due=lab_due,
         has_roster=enrolled is not None,
         unreadable=unreadable,
+        # Where autograde.attempts keeps them.
+        unmatched=sum(
+            1 for _ in (course.collected / lab.name / ".unmatched").glob("**/attempt.json")
+        ),
     )
 
 

@@ -20,7 +20,7 @@ RELEASE = "notebooks"
 SUBMITTED = "autograde/submitted"
 AUTOGRADED = "autograde/autograded"
 FEEDBACK = "autograde/feedback"
-# Every attempt ever collected, by batch; submitted/ holds the newest of each student.
+# Every attempt ever collected, by lab and student; submitted/ holds the one that counts.
 COLLECTED = "autograde/collected"
 REPORTS = "autograde/reports"
 BUNDLES = "autograde/bundles"
@@ -80,17 +80,24 @@ class Course:
     """
 
     root: Path
-    db: str | None = field(default=None)
+    db: str | None = field(default=None, repr=False)  # may hold a password
 
     @classmethod
     def open(cls, root: Path | str | None = None, db: str | None = None) -> Course:
-        """The course at `root`, or the one around the working directory. CourseError if none."""
+        """The course at `root`, or the one around the working directory.
+
+        CourseError if there is none, or if the gradebook `db` cannot be used.
+        """
         path = Path(root).expanduser().resolve() if root is not None else find_root()
         if not (path / "solutions").is_dir():
             raise CourseError(
                 f"{path} is not a course (it has no folder solutions/); "
                 "start in the course's folder or name it: --course DIR"
             )
+        if db:
+            from autograde.database import check
+
+            check(db)
         return cls(path, db)
 
     # --- folders -----------------------------------------------------------------------
@@ -172,8 +179,18 @@ class Course:
         return self.feedback / student / lab / f"{lab}.html"
 
     # --- dates, from the instructor's side only -----------------------------------------
-    def due(self, lab: str) -> datetime | None:
-        """When `lab` is due, in UTC without time zone, from autograde/duedates.csv."""
+    def due(self, lab: str, student: str | None = None) -> datetime | None:
+        """When `lab` is due, in UTC without time zone, from autograde/duedates.csv.
+
+        For a student with a date of their own in the roster (column due_LAB), that one.
+        """
+        if student is not None:
+            from autograde.roster import load
+
+            roster = load(self)
+            own = roster.due(student, lab) if roster else None
+            if own is not None:
+                return own
         for row in _rows(self.root / DUE_DATES, ("lab", "due")):
             if row["lab"] == lab:
                 return parse_time(row["due"], DUE_DATES)
@@ -226,6 +243,7 @@ def configure(c, course: Course) -> None:
         # (symlinks would be followed), while collecting works as usual.
         os.path.join(glob.escape(str(course.submitted)), "*", "*"),
     ]
+    c.ZipCollectApp.extractor_plugin = "autograde.lms.SafeExtractor"
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.Autograde.exporter_class = "autograde.exporter.SubmissionExporter"
@@ -248,6 +266,7 @@ def configure(c, course: Course) -> None:
     c.GenerateFeedback.preprocessors = [
         "autograde.preprocessors.StripHiddenTests",
         "autograde.preprocessors.Grades",
+        "autograde.preprocessors.ForTheExchange",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     # For the feedback pages, and for the formgrader's view of what a student has written.

@@ -26,6 +26,7 @@ from autograde.sandbox.channel import Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import Kernel, KernelServer, SandboxError, SandboxUnavailable
 from autograde.sandbox.outputs import (
     DELIMITER,
+    MAX_PARSED,
     OBSERVATION_MIME,
     Malformed,
     Outputs,
@@ -46,27 +47,34 @@ __all__ = [
     "close",
     "end_with_parent",
     "execute",
+    "warm_up",
 ]
 
 # Seconds of CPU time count, because seconds on the clock depend on how busy the machine is; those
 # only stop what sleeps.
 LIMITS: dict[str, float] = {
     "cell_cpu_s": 60,
+    "cell_idle_s": 30,  # neither computing nor waiting for its turn: asleep, however busy the rest
     "cell_wall_s": 240,
+    "clock_stops": 4,  # cells stopped by the clock before the rest of the notebook is left out
     "total_wall_s": 900,
     "memory_bytes": 4 << 30,
     "output_bytes": 1_000_000,  # kept of one cell
     "total_output_bytes": 16_000_000,
     "flood_bytes": 256 << 20,  # sent by one cell before it is stopped
     "flood_messages": 200_000,
+    "total_flood_bytes": 4 << 30,
+    "total_flood_messages": 3_000_000,
     "processes": 128,
     "file_bytes": 100 << 20,
     "restarts": 24,
     "grace_s": 5,  # between the interrupt and the end
 }
+KILLED = (-9, 256 - 9)  # of pid 1 of its namespace, and as that passes the kernel's on
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS"
 POLL_S = 0.1
 START_S = 60
+MEASURED = "measured_cpu_s"
 
 
 class _Dead(Exception):
@@ -84,6 +92,11 @@ class _Run:
     reason: str = ""  # why it was stopped, in words for a student
     kernel_dead: bool = False
     started: bool = False  # the kernel was alive when the code was sent
+    by_clock: bool = False  # it was stopped, and not for its computing or printing
+    killed: bool = False  # the kernel was, by a signal that cannot be caught and that is not ours
+    received: int = 0  # bytes
+    messages: int = 0
+    cpu_s: float = 0.0
     seconds: float = 0.0
 
 
@@ -95,6 +108,7 @@ class _Session:
         self.limits = limits
         self.channels: list[Channel] = []
         self.cpu_s = 0.0
+        self.idle_s = 2.0  # between a cell's reply and the word that all its output has been sent
         self.processes, self.most_memory = 0, float("inf")
         self._key = kernel.connection["key"].encode()
         self._id = secrets.token_hex(8)
@@ -170,23 +184,38 @@ class _Session:
             path = self.kernel.lay(request)
         except OSError:  # the folder is gone: so is the kernel, as running the cell will show
             path = ""
+        # No name of Python's own is used: a notebook may have given it to something else.
         return (
-            "from course_utils.checks.remote import answer as _answer; "
-            f"_answer(open({path!r}, encoding='utf-8').read(), {nonce!r})"
+            "from course_utils.checks.remote import answer_file as _answer; "
+            f"_answer({path!r}, {nonce!r})"
         )
 
-    def run(self, code: str, deadline: float, observe: bool = False, output_bytes: int = 0) -> _Run:
-        """Run `code` to its end, to a limit, or to the kernel's end."""
+    def run(self, code: str, deadline: float, nonce: str = "", output_bytes: int = 0) -> _Run:
+        """Run `code` to its end, to a limit, or to the kernel's end.
+
+        With a `nonce` it is to give an observation that carries it, and no other output counts.
+        """
         started = time.monotonic()
-        result = _Run("died", Outputs(output_bytes, observe))
+        result = _Run("died", Outputs(output_bytes, nonce))
         try:
-            self._run(code, started, deadline, observe, result)
+            self._run(code, started, deadline, result)
         except (ChannelClosed, SandboxError):
             result.status, result.kernel_dead = "died", True
+            result.killed = not result.reason and self._exit_code() in KILLED
         result.seconds = time.monotonic() - started
         return result
 
-    def _run(self, code: str, started: float, deadline: float, observe: bool, result: _Run) -> None:
+    def _exit_code(self) -> int | None:
+        """How the kernel ended, if it has; its sockets may be gone a moment earlier."""
+        with contextlib.suppress(SandboxError):
+            for _ in range(20):
+                usage = self._usage()
+                if not usage["alive"]:
+                    return usage.get("exit")
+                time.sleep(0.01)
+        return None
+
+    def _run(self, code: str, started: float, deadline: float, result: _Run) -> None:
         limits, outputs = self.limits, result.outputs
         received = sum(channel.received for channel in self.channels)
         base = self._usage()
@@ -199,7 +228,7 @@ class _Session:
             {
                 "code": code,
                 "silent": False,
-                "store_history": not observe,
+                "store_history": not outputs.nonce,
                 "user_expressions": {},
                 "allow_stdin": False,
                 "stop_on_error": False,
@@ -207,19 +236,23 @@ class _Session:
         )
         wall_end = min(started + limits["cell_wall_s"], deadline)
         reply: dict[str, Any] | None = None
-        idle, messages, stop_at, idle_by = False, 0, None, None
+        idle, stop_at, idle_by = False, None, None
         poll_at = started + POLL_S
+        busy_s, asleep_by = _busy(base), started + limits["cell_idle_s"]
         while True:
             now = time.monotonic()
             if reply is not None and (idle or now > idle_by):
+                if not idle:  # it has cut its own tongue out: no use in waiting so long again
+                    self.idle_s = 0.1
                 break
             for channel, message in self._receive((idle_by or poll_at) - now):
-                messages += 1
+                result.messages += 1
                 if isinstance(message, Dropped):
                     outputs.dropped()
                     continue
                 # Behind the cut only what ends the cell is worth a look.
-                if outputs.truncated and len(message) > 5 and len(message[-1]) > 1 << 16:
+                large = len(message) > 5 and len(message[-1]) > 1 << 16
+                if large and outputs.truncated and channel is self.iopub:
                     continue
                 try:
                     kind, asked, content = split_message(message)
@@ -230,9 +263,10 @@ class _Session:
                     elif channel is self.iopub:
                         outputs.feed(kind, content)
                     elif kind == "execute_reply" and reply is None:
-                        answer = parse_json(content)
+                        # it repeats the error that was shown: one without end is no reply less
+                        answer = {} if len(content) > MAX_PARSED else parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
-                        idle_by = time.monotonic() + 2
+                        idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
                     continue
             now = time.monotonic()
@@ -251,16 +285,25 @@ class _Session:
                     result.status, result.kernel_dead = "timeout", True
                     return
                 continue
-            sent = sum(channel.received for channel in self.channels) - received
+            result.received = sum(channel.received for channel in self.channels) - received
+            if abs(_busy(usage) - busy_s) > 0.005 * limits["cell_idle_s"]:  # a child's go with it
+                busy_s, asleep_by = _busy(usage), now + limits["cell_idle_s"]
             if usage.get("cpu_s", 0.0) - cpu_before > limits["cell_cpu_s"]:
                 result.reason = f"stopped after {limits['cell_cpu_s']:g} s of computing"
-            elif now > wall_end:
+            elif now > min(wall_end, asleep_by):
+                result.by_clock = True
                 result.reason = f"stopped after {now - started:.0f} s"
-            elif sent > limits["flood_bytes"] or messages > limits["flood_messages"]:
+            elif (
+                result.received > limits["flood_bytes"]
+                or result.messages > limits["flood_messages"]
+            ):
                 result.reason = "stopped, because it printed without end"
             if result.reason:
                 stop_at = now + limits["grace_s"]
                 self.kernel.interrupt()
+        result.received = sum(channel.received for channel in self.channels) - received
+        if outputs.nonce:
+            result.cpu_s = self._usage().get("cpu_s", cpu_before) - cpu_before
         result.execution_count = count(reply)
         if result.reason:
             result.status = "timeout"
@@ -272,6 +315,11 @@ class _Session:
             result.status = "error"
             name, value = (str(reply.get(key, ""))[:1000] for key in ("ename", "evalue"))
             result.error = clip(f"{name}: {value}", 500)
+
+
+def _busy(usage: dict[str, Any]) -> float:
+    """Seconds that a kernel has computed or waited for a processor."""
+    return usage.get("cpu_s", 0.0) + usage.get("delayed_s", 0.0)
 
 
 def visible_part(source: str) -> str:
@@ -299,9 +347,13 @@ class _Job:
     replay: list[str] = field(default_factory=list)  # sources that later cells may need
     deaths: int = 0
     timeouts: int = 0
+    clock_stops: int = 0
+    killed: int = 0
     starts: int = 0
     cpu_s: float = 0.0
     output_room: int = 0
+    received: int = 0
+    messages: int = 0
 
 
 class Engine:
@@ -342,7 +394,7 @@ class Engine:
         """Stage 3 for one notebook; job and result as for `execute`, as dicts."""
         started = time.monotonic()
         limits = {**LIMITS, **(job.get("limits") or {})}
-        limits["total_cpu_s"] = 2 * limits["total_wall_s"] + 60
+        limits.setdefault("total_cpu_s", 5 * limits["cell_cpu_s"] + 60)
         self.server()
         started_run = time.monotonic()  # the server's own start is nobody's time
         state = _Job(limits, int(job.get("seed", 0)), started_run + limits["total_wall_s"])
@@ -355,7 +407,7 @@ class Engine:
                 if cell.get("cell_type") == "code":
                     name = str(cell.get("id") or f"cell-{index}")
                     cells[name] = self._cell(state, cell, requests, observations)
-                    if job.get("stop_at_timeout") and state.timeouts:
+                    if job.get("stop_at_timeout") and (state.timeouts or state.killed):
                         break
         finally:
             self._end(state)
@@ -364,6 +416,7 @@ class Engine:
             "observations": observations,
             "sandbox": {**self.protections.to_json(), "text": str(self.protections)},
             "kernel_deaths": state.deaths,
+            "kernels_killed": state.killed,
             "timeouts": state.timeouts or int(time.monotonic() > state.deadline),
             "seconds": round(time.monotonic() - started, 3),
             "cpu_seconds": round(state.cpu_s, 2),
@@ -416,14 +469,11 @@ class Engine:
         run = self._code(state, (json.dumps(request), nonce))
         if run is None:
             return {"failure": "timeout" if time.monotonic() > state.deadline else "kernel died"}
-        for value in run.outputs.observations:
-            if (
-                isinstance(value, dict)
-                and value.get("nonce") == nonce
-                and isinstance(value.get("observation"), dict)
-            ):
-                state.timeouts += _has_timeout(value["observation"])
-                return {"observation": value["observation"]}
+        observation = run.outputs.observation
+        if observation is not None:
+            state.timeouts += _has_timeout(observation)
+            # Whatever stood there: this is the only figure in it that is not the kernel's own.
+            return {"observation": {**observation, MEASURED: round(run.cpu_s, 2)}}
         if run.outputs.too_large:
             return {"failure": "answer too large"}
         return {"failure": _failure(run)}
@@ -433,12 +483,12 @@ class Engine:
 
         `source` is a cell's text, or the (request, nonce) of an observation.
         """
-        observe = isinstance(source, tuple)
+        nonce = source[1] if isinstance(source, tuple) else ""
         while self._ready(state):
             assert state.session is not None
-            code = state.session.observation_code(*source) if observe else source
+            code = state.session.observation_code(*source) if nonce else source
             room = min(int(state.limits["output_bytes"]), state.output_room)
-            run = state.session.run(code, state.deadline, observe, room)
+            run = state.session.run(code, state.deadline, nonce, room)
             self._count(state, run)
             if run.started:
                 state.output_room = max(0, state.output_room - run.outputs.size)
@@ -448,9 +498,22 @@ class Engine:
 
     def _count(self, state: _Job, run: _Run) -> None:
         state.timeouts += run.status == "timeout"
+        state.clock_stops += run.by_clock
+        state.killed += run.killed
+        state.received += run.received
+        state.messages += run.messages
+        cpu_s = state.cpu_s + (state.session.cpu_s if state.session is not None else 0.0)
         if run.kernel_dead:
             state.deaths += 1
             self._end(state)
+        limits = state.limits
+        if (
+            cpu_s > limits["total_cpu_s"]
+            or state.clock_stops > limits["clock_stops"]
+            or state.received > limits["total_flood_bytes"]
+            or state.messages > limits["total_flood_messages"]
+        ):
+            state.deadline = min(state.deadline, time.monotonic())
 
     def _ready(self, state: _Job) -> bool:
         """See to it that there is a kernel, with the earlier cells run in it."""
@@ -514,6 +577,7 @@ def _result(
 
 
 _engines: dict[tuple[int, str], Engine] = {}  # by process: a fork's copies are not its own
+_engines_lock = threading.Lock()
 
 
 def execute(job: bytes) -> bytes:
@@ -529,7 +593,9 @@ def execute(job: bytes) -> bytes:
     -------
     JSON object with "cells" ({cell id: {status, outputs, execution_count, seconds}}),
     "observations" ({grade_id: {"observation"} or {"failure"}}), "sandbox", "kernel_deaths",
-    "timeouts" (cells and calls that took too long), "seconds", "cpu_seconds"
+    "kernels_killed" (by a kill signal: their own, or the machine's for lack of memory), "timeouts"
+    (cells and calls that took too long), "seconds", "cpu_seconds". An observation also has
+    "measured_cpu_s": CPU seconds it took, counted on this side of the wall.
 
     Raises
     ------
@@ -537,11 +603,25 @@ def execute(job: bytes) -> bytes:
     fails. Never for what the notebook does.
     """
     asked = json.loads(job)
-    key = (os.getpid(), asked.get("sandbox", "auto"))
-    engine = _engines.get(key)
-    if engine is None:
-        engine = _engines[key] = Engine(key[1])
-    return json.dumps(engine.run(asked)).encode()
+    return json.dumps(_engine(asked.get("sandbox", "auto")).run(asked)).encode()
+
+
+def warm_up(sandbox: str = "auto") -> None:
+    """Start this process's kernel server before the first job comes; what fails then fails there.
+
+    sandbox: as the jobs will ask for it.
+    """
+    with contextlib.suppress(SandboxError):
+        _engine(sandbox).server()
+
+
+def _engine(sandbox: str) -> Engine:
+    """This process's engine for a wall. Its threads (those of a Dask worker) share one."""
+    key = (os.getpid(), sandbox)
+    with _engines_lock:
+        if key not in _engines:
+            _engines[key] = Engine(sandbox)
+        return _engines[key]
 
 
 def close() -> None:

@@ -244,6 +244,15 @@ class LMSExporter(ExportPlugin):
     layout = Enum(FORMATS, "moodle", help="Whose columns: moodle or canvas.").tag(config=True)
 
     def export(self, gradebook) -> None:
+        """Write the table to `to`. Ends nbgrader's command with one line for a CourseError."""
+        try:
+            self._export(gradebook)
+        except CourseError as error:
+            if not hasattr(self.parent, "fail"):
+                raise
+            self.parent.fail(str(error))
+
+    def _export(self, gradebook) -> None:
         course = self._course(gradebook)
         labs = [str(name) for name in self.assignment]
         known = {assignment.name for assignment in gradebook.assignments}

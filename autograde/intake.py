@@ -21,6 +21,8 @@ MAX_CHARACTERS = 1_000_000
 MAX_FOLDER_ENTRIES = 1_000
 MAX_NAME_SHOWN = 60
 MAX_NAME_BYTES = 128  # of a student's id: the gradebook's column
+# Late by at least this much, when an LMS says that it is late and no more.
+MARKED_LATE = timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -84,21 +86,62 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
     `skeleton` is the released notebook (a dict), against which the cells' ids are compared to
     tell this lab's notebook from another's.
     """
+    from autograde.placed import read_record
+
+    record = read_record(course, lab, student)
     received = course.received(lab).get(student)
-    due = course.due(lab)
-    late = max(received - due, timedelta(0)) if received and due else timedelta(0)
+    late = lateness(course, student, lab, received)
+    remarks = list(record.notes) if record else []
+    if record and record.marked_late and received is None:
+        remarks.insert(0, "marked as late where it was handed in; by how much is not known")
+    untaken = record.refusals if record else []
     try:
         cells, notes, digest = _read_submission(course, student, lab, skeleton)
-    except Refused as reason:
+    except Refused as refusal:
+        reason = with_untaken(str(refusal), untaken, course.submission_dir(student, lab))
         return Submission(
             student,
             lab,
-            refusal=str(reason),
+            refusal=reason,
             digest=hashlib.sha256(f"refused\0{reason}".encode()).hexdigest(),
             received=received,
             late=late,
         )
-    return Submission(student, lab, cells, None, notes, digest, received, late)
+    remarks += [f"not taken: {line}" for line in untaken[:3]]
+    return Submission(student, lab, cells, None, (*remarks, *notes), digest, received, late)
+
+
+def lateness(course: Course, student: str, lab: str, received: datetime | None) -> timedelta:
+    """By how much a submission came after the student's due date; zero if that is not known."""
+    from autograde.placed import read_record
+
+    if received is None:
+        record = read_record(course, lab, student)
+        return MARKED_LATE if record and record.marked_late else timedelta(0)
+    due = course.due(lab, student)
+    return max(received - due, timedelta(0)) if due else timedelta(0)
+
+
+def with_untaken(reason: str, untaken: list[str], folder: Path) -> str:
+    """Why a submission is refused, when some of its files (a line each) never got into its folder.
+
+    Where no notebook did, and one may be among those files, that is the reason; else both are.
+    """
+    if not untaken:
+        return reason
+    likely = [line for line in untaken if re.search(r"\.(ipynb|zip)\b", line, re.IGNORECASE)]
+    listed = "; ".join(one_line(line) for line in (likely or untaken)[:3])
+    arrived = any(path.suffix.lower() == ".ipynb" for path in _files_below(folder))
+    return listed if likely and not arrived else f"{reason}; {listed}"
+
+
+def problem(course: Course, folder: Path, lab: str, skeleton: dict) -> str | None:
+    """Why what lies in `folder` would be refused as a submission of `lab`; None if it would not."""
+    try:
+        _read_folder(folder, course, lab, skeleton)
+    except Refused as reason:
+        return str(reason)
+    return None
 
 
 # --- the folder --------------------------------------------------------------------------------
@@ -113,6 +156,11 @@ def _read_submission(course: Course, student: str, lab: str, skeleton: dict):
         others = [e.name for e in _entries(course.submitted / student) if e.name[:1] not in "._"]
         listed = " and ".join(shown(name) for name in others[:3])
         raise Refused(f"there is no folder {lab}; found {listed}: hand in {wanted} as {lab}")
+    return _read_folder(folder, course, lab, skeleton)
+
+
+def _read_folder(folder: Path, course: Course, lab: str, skeleton: dict):
+    wanted = f"{lab}.ipynb"
     path = folder / wanted
     notes: list[str] = []
     if not os.path.lexists(path):

@@ -14,11 +14,13 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from autograde.build import BEGIN_HIDDEN
 from autograde.course import Course
+from autograde.database import without_password
 from autograde.errors import CourseError
 from autograde.graft import SKIP_TAG, graft, test_cells
 from autograde.intake import Submission, parse, plain_text
@@ -260,13 +262,31 @@ def default_execute() -> Callable[[bytes], bytes]:
 @functools.cache
 def tests_digest() -> str:
     """Changes when the code of the hidden tests changes: then every submission is graded anew."""
-    import course_utils.checks
+    import course_utils  # not its checks, which import torch: status asks too
 
+    checks = Path(course_utils.__file__).parent / "checks"
     digest = hashlib.sha256()
-    for package in (Path(__file__).parent / "judge", Path(course_utils.checks.__file__).parent):
+    for package in (Path(__file__).parent / "judge", checks):
         for path in sorted(package.glob("*.py")):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
+
+
+def submission_key(
+    course: Course,
+    lab: Lab,
+    tests: str,
+    digest: str,
+    received: datetime | None,
+    late: timedelta = timedelta(0),
+) -> str:
+    """Changes when anything changes that the marks of a submission depend on.
+
+    tests: tests_digest(); digest, received, late: the submission's (autograde.intake.Submission).
+    """
+    gradebook = without_password(course.db_url)
+    parts = (digest, lab.digest, tests, gradebook, str(received), late.total_seconds())
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def check_judge(lab: Lab, judge) -> None:
@@ -353,8 +373,11 @@ def read_result(raw: bytes) -> dict:
 
 
 def timed_out(result: dict) -> bool:
-    """Whether something in stage 3's answer took too long."""
-    return bool(result.get("timeouts"))
+    """Whether something in stage 3's answer took too long, or a kernel was killed from outside.
+
+    The latter is what a machine does that runs out of memory, and a neighbor may have used it up.
+    """
+    return bool(result.get("timeouts") or result.get("kernels_killed"))
 
 
 def run_job(execute: Callable[[bytes], bytes], job: bytes) -> dict:

@@ -14,12 +14,13 @@ from pathlib import Path
 import bleach
 import nbformat
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
+from nbconvert.preprocessors import Preprocessor
 from nbgrader import utils
 from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
-from traitlets import Dict, Unicode
+from traitlets import Bool, Dict, Unicode
 
-from autograde import formulas, pipeline, runstate
+from autograde import formulas, handback, pipeline, runstate
 from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
@@ -61,7 +62,7 @@ class IsolatedExecute(NbGraderPreprocessor):
             return {}, pipeline.refused_results(lab, refusal)
         judge = pipeline.default_judge()
         pipeline.check_judge(lab, judge)
-        seed = runstate.open_seed(course, lab.name)
+        seed = runstate.RunState(course, lab.name).start()
         requests = pipeline.make_requests(lab, seed, judge)
         job = pipeline.make_job(
             lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox
@@ -73,8 +74,9 @@ class IsolatedExecute(NbGraderPreprocessor):
 class RecordReceived(NbGraderPreprocessor):
     """Puts the time the instructor's side received a submission into the gradebook.
 
-    nbgrader has just taken it from timestamp.txt in the submission, which its author can set.
-    Unknown stays unknown: no time, not late.
+    And what the student's own due date adds to the lab's, as an extension. nbgrader has just taken
+    the time from timestamp.txt in the submission, which its author can set. Unknown stays unknown:
+    no time, not late.
     """
 
     def preprocess(self, nb, resources):
@@ -85,6 +87,10 @@ class RecordReceived(NbGraderPreprocessor):
         with Gradebook(info["db_url"], COURSE_ID) as gradebook:
             submission = gradebook.find_submission(info["assignment"], info["student"])
             submission.timestamp = received
+            due = course.due(info["assignment"])
+            own = course.due(info["assignment"], info["student"])
+            if due is not None and own != due:  # else one granted in nbgrader stays
+                submission.extension = own - due
             gradebook.db.commit()
         return nb, resources
 
@@ -154,6 +160,16 @@ class StripHiddenTests(NbGraderPreprocessor):
         return cell, resources
 
 
+class ForTheExchange(NbGraderPreprocessor):
+    """Puts beside a feedback page what nbgrader's release_feedback wants to find there."""
+
+    def preprocess(self, nb, resources):
+        info, coursedir = resources["nbgrader"], self.parent.parent.coursedir
+        course = Course(Path(coursedir.root), coursedir.db_url)
+        handback.for_the_exchange(course, info["assignment"], info["student"])
+        return nb, resources
+
+
 class Grades(GetGrades):
     """nbgrader's GetGrades for a page that shows comments as safe HTML, and what is still open.
 
@@ -183,13 +199,15 @@ MAX_MARKDOWN, MAX_FORMULAS, MAX_SECONDS = 10_000, 200, 3.0
 NAMES = ("student", "first_name", "last_name", "notebook_path")
 
 
-class SafeHTML(NbGraderPreprocessor):
+class SafeHTML(Preprocessor):
     """Leaves nothing in a notebook that becomes script in a page made from it.
 
     nbgrader's feedback and formgrader templates put rendered Markdown into the page as it is,
     whatever the exporter's `sanitize_html` says. So here, before the template: Markdown is
     rendered and cleaned (its renderer passes the result through), outputs are text and bitmaps.
     """
+
+    enabled = Bool(True, help="Whether to do so.").tag(config=True)
 
     def preprocess(self, nb, resources):
         self._spent = 0.0

@@ -75,12 +75,13 @@ def summary(page: dict, problems: list[str]) -> list[str]:
     from autograde.reportpage import people, percent, points
 
     counts, totals = page["counts"], page["totals"]
-    roster = f" of {counts['roster']} on the roster" if counts["roster"] else ""
+    roster = f" ({counts['roster']} on the roster)" if counts["roster"] else ""
     lines = [
         f"{page['lab']}: {counts['handed_in']} handed in{roster}, {counts['graded']} graded, "
         f"{counts['refused']} refused, {counts['late']} late",
         f"needs you: {people(counts['open'], 'submission')} with answers to grade by hand, "
-        f"{counts['errors']} failed in the grader, {counts['ungraded']} not graded yet",
+        f"{counts['errors']} failed in the grader, {counts['ungraded']} not graded yet, "
+        f"{counts['unmatched']} collected from nobody on the roster",
     ]
     if totals["n"]:
         lines.append(

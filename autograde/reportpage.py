@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from importlib import resources
 
 import numpy as np
 
 from autograde import analysis, classdata, excerpts, plots
 from autograde.analysis import ExerciseStats, Misconception
 from autograde.classdata import ABSENT, ERROR, GRADED, REFUSED, UNGRADED, ClassData, Student
-from autograde.course import Course
+from autograde.course import TEMPLATES, Course
 from autograde.pipeline import MISTAKE_ID, Lab
 from autograde.similar import LONG, NEAR, Form, normal_form
 
@@ -223,7 +222,8 @@ def contents(
 def counts(data: ClassData) -> dict[str, int]:
     handed_in = data.with_status(GRADED, REFUSED, ERROR, UNGRADED)
     return {
-        "roster": len(data.students) if data.has_roster else 0,
+        "roster": sum(student.enrolled for student in data.students) if data.has_roster else 0,
+        "strangers": sum(not student.enrolled for student in data.students),
         "handed_in": len(handed_in),
         "graded": len(data.graded),
         "refused": len(data.with_status(REFUSED)),
@@ -233,6 +233,7 @@ def counts(data: ClassData) -> dict[str, int]:
         "late": sum(student.late_seconds > 0 for student in handed_in),
         "open": sum(bool(student.open) for student in data.graded),
         "unreadable": data.unreadable,
+        "unmatched": data.unmatched,
     }
 
 
@@ -411,6 +412,7 @@ def _people(data: ClassData, anonymous: bool) -> dict:
             "ungraded": [],
             "absent": [],
             "open": [],
+            "strangers": [],
         }
     return {
         "reasons": reasons.most_common(),
@@ -419,6 +421,7 @@ def _people(data: ClassData, anonymous: bool) -> dict:
         "ungraded": data.with_status(UNGRADED),
         "absent": ids(data.with_status(ABSENT)),
         "open": ids(student for student in data.graded if student.open),
+        "strangers": ids(student for student in data.students if not student.enrolled),
     }
 
 
@@ -438,8 +441,9 @@ def render(values: dict) -> str:
         "points": points,
         "people": people,
     }
-    template = resources.files("autograde") / "templates" / "report.html"
-    return environment.from_string(template.read_text(encoding="utf-8")).render(values)
+    # Not importlib.resources: in a course's folder `autograde` is also the class's data there.
+    template = (TEMPLATES / "report.html").read_text(encoding="utf-8")
+    return environment.from_string(template).render(values)
 
 
 def highlighted(code: str) -> str:

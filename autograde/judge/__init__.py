@@ -2,6 +2,19 @@
 
 Everything here runs on the trusted side. ``request`` gives the inputs that may cross into the
 sandbox; ``judge`` holds the observation that comes back against the independent references.
+
+What an observation is worth: it is written by the driver in the student's own process, so a
+submission that rewrites the driver can say what it likes. Each kind of fact stands on its own.
+
+- Values, gradients, indices, the steps of an update are compared with what is right for inputs
+  that were drawn for this run. Whoever forges them has to know them, and has solved the exercise.
+- Cost is CPU time, which the engine also counts from outside, over the whole answer: the case
+  about cost is charged with that.
+- Inputs left alone, a gradient that is absent, the same outcome for the same seed, the step at
+  which an update stopped, finite parameters: seen from inside only, so they can be claimed. That
+  gains what a few honest lines around the function would gain as well (copy the arguments, detach
+  one, guard a division): 5 to 30 % of an exercise, and nothing unless its values are right. A
+  second process would not help: what calls the function in the first could do the same there.
 """
 
 from __future__ import annotations
@@ -117,6 +130,7 @@ def judge(
     observed = {**observation, "cases": answers}
     cases = [dict(case, expect=dict(case["expect"])) for case in _cases(exercise_id, seed)]
     try:
+        _charge(cases, observed)
         for case, entry in zip(cases, observed["cases"], strict=bool(observed["callable"])):
             if spec.complete is not None:
                 spec.complete(case, entry)
@@ -140,6 +154,26 @@ def judge(
         lost = ", ".join(a["name"] for a in aspects if not a["passed"])
         message += f"\n\n  Points for everything except: {lost}."
     return Verdict(min(max(score, 0.0), points), points, message, mistake, not found, aspects)
+
+
+MEASURED = "measured_cpu_s"
+ROOM_S = 1.0
+"""CPU seconds of an answer besides a case about cost: a first import; all else takes 0.1."""
+
+
+def _charge(cases: list[dict], observed: dict) -> None:
+    """Charge the cases about cost with the CPU time that the engine counted, less some room.
+
+    Not with what the driver says of the other cases, which is as easily forged. An observation
+    without a count comes from a function that was called in this process.
+    """
+    measured = observed.get(MEASURED)
+    if not isinstance(measured, (int, float)):
+        return
+    for case, entry in zip(cases, observed["cases"], strict=False):
+        told = entry["facts"].get("cpu_seconds")
+        if "cpu_seconds" in case["expect"] and isinstance(told, (int, float)):
+            entry["facts"]["cpu_seconds"] = max(told, round(measured - ROOM_S, 3))
 
 
 def _aspects(spec: Exercise, failed: set[str]) -> list[dict]:

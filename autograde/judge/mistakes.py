@@ -1,20 +1,21 @@
 """Know the wrong solutions of the corpus by what they do, so that a mistake gets its name.
 
-The corpus is ours and trusted. Each ``bad_*.py`` is run once per exercise and grading seed, in
-this process, with the same driver and the same inputs as the students' functions.
+The corpus is ours and trusted. Each ``bad_*.py`` is run at most once per exercise and grading
+seed, in this process, with the same driver and the same inputs as the students' functions.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
 from autograde.judge.reference import namespace
-from course_utils.checks.observe import observe
+from course_utils.checks.observe import observe_each
 
 CORPUS = Path(__file__).resolve().parents[2] / "tests" / "corpus"
 
@@ -43,32 +44,84 @@ def load(exercise_id: str, source: str, filename: str) -> object:
 
 
 @lru_cache(maxsize=64)
-def known_mistakes(exercise_id: str, seed: int) -> tuple[dict[str, list[dict]], dict[str, str]]:
-    """Return the observations and titles of all known mistakes under a grading seed, by id."""
+def known_mistakes(exercise_id: str, seed: int) -> tuple[dict[str, Behavior], dict[str, str]]:
+    """Return the observations and titles of all known mistakes under a grading seed, by id.
+
+    A mistake is run on a case when somebody looks at what it does there: most differ from a
+    student's in the first case already, and a lab has hundreds of them.
+    """
     from autograde.judge import _cases
 
-    return observe_mistakes(exercise_id, _cases(exercise_id, seed))
+    cases = _cases(exercise_id, seed)
+    known = {_id(path): Behavior(exercise_id, path, cases) for path in _files(exercise_id)}
+    return known, {mistake: behavior.title for mistake, behavior in known.items()}
 
 
 def observe_mistakes(
     exercise_id: str, cases: list[dict]
 ) -> tuple[dict[str, list[dict]], dict[str, str]]:
     """Run every wrong solution of the corpus on ``cases``; return observations and titles by id."""
-    import course_utils.checks.drivers  # noqa: F401  registers the special drivers
-    from autograde.judge import _exercise
+    known = {_id(path): Behavior(exercise_id, path, cases) for path in _files(exercise_id)}
+    entries = {mistake: list(behavior) for mistake, behavior in known.items()}
+    return entries, {mistake: behavior.title for mistake, behavior in known.items()}
 
-    complete = _exercise(exercise_id).complete
-    entries: dict[str, list[dict]] = {}
-    titles: dict[str, str] = {}
-    for path in corpus_files(exercise_id, "bad"):
-        source = path.read_text(encoding="utf-8")
-        # Some of them draw from the global stream: that is their mistake, and it must repeat.
-        torch.manual_seed(0)
-        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            observed = observe(exercise_id, load(exercise_id, source, str(path)), cases)
+
+def _files(exercise_id: str) -> list[Path]:
+    return corpus_files(exercise_id, "bad")
+
+
+def _id(path: Path) -> str:
+    return path.stem.removeprefix("bad_")
+
+
+class Behavior(Sequence):
+    """What one known mistake does in each case of an exercise: its observation, run on demand.
+
+    The cases run in their order, up to the one that is asked for, as they do for a student. For
+    the main thread only, whose calls can be stopped when they do not end.
+    """
+
+    def __init__(self, exercise_id: str, path: Path, cases: list[dict]) -> None:
+        self.source = path.read_text(encoding="utf-8")
+        self.title = title(self.source)
+        self._exercise_id, self._path, self._cases = exercise_id, path, cases
+        self._entries: list[dict] = []
+        self._run: Iterator[dict] | None = None
+        # Some draw from the global stream: that is their mistake, and it must repeat.
+        self._stream: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def __getitem__(self, index: int) -> dict:
+        if not 0 <= index < len(self._cases):
+            raise IndexError(index)
+        while len(self._entries) <= index:
+            self._entries.append(self._next())
+        return self._entries[index]
+
+    def _next(self) -> dict:
+        from autograde.judge import _exercise
+
+        with torch.random.fork_rng(devices=[]), _quiet():
+            if self._run is None:
+                import course_utils.checks.drivers  # noqa: F401  registers the special drivers
+
+                torch.manual_seed(0)
+                function = load(self._exercise_id, self.source, str(self._path))
+                self._run = observe_each(self._exercise_id, function, self._cases)
+            else:
+                torch.set_rng_state(self._stream)
+            entry = next(self._run)
+            self._stream = torch.get_rng_state()
+        case = self._cases[len(self._entries)]
+        complete = _exercise(self._exercise_id).complete
         if complete is not None:
-            for case, entry in zip(cases, observed["cases"], strict=True):
-                complete(dict(case, expect=dict(case["expect"])), entry)
-        mistake = path.stem.removeprefix("bad_")
-        entries[mistake], titles[mistake] = observed["cases"], title(source)
-    return entries, titles
+            complete(dict(case, expect=dict(case["expect"])), entry)
+        return entry
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        yield

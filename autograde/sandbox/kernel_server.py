@@ -1,7 +1,8 @@
 """Forks confined Jupyter kernels from one warm process that has imported what notebooks need.
 
-This file is run by path inside the sandbox, so it imports nothing of `autograde`: there is no
-`autograde` on that side of the wall. It obeys JSON lines on stdin and answers each on stdout:
+This file is run by path inside the sandbox, so it imports nothing of `autograde` but its neighbor
+system_calls.py: there is no `autograde` on that side of the wall. It obeys JSON lines on stdin and
+answers each on stdout:
 
     {"op": "spawn", "id", "job", "uid", "limits", "connection", "seed"} -> {"ok": true}
     {"op": "interrupt", "id"}      SIGINT to the kernel alone
@@ -20,15 +21,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import dataclasses
 import gc
 import importlib
 import json
+import mmap
 import os
 import pkgutil
 import platform
 import re
 import select
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -38,10 +42,25 @@ try:
     import resource
 except ImportError:  # Windows
     resource = None
+if __name__ == "__main__":
+    import system_calls
+else:
+    from autograde.sandbox import system_calls
 
 LINUX = sys.platform.startswith("linux")
 START_TIMEOUT_S = 60
 SCRATCH, JOB, JOBS = "/scratch", "/job", "/run/jobs"
+STUDENT = 1000  # the user inside, whoever it is outside
+NAMESPACES = ("user", "mnt", "pid", "net", "ipc", "uts", "cgroup")
+USER_LIMITS = {
+    **{
+        f"{name}_namespaces": "0"
+        for name in ("user", "pid", "net", "mnt", "ipc", "uts", "cgroup", "time")
+    },
+    "inotify_instances": "64",  # would else come out of the instructor's own
+    "inotify_watches": "8192",
+}
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 WARM = (
     *("numpy", "numpy.testing", "PIL.Image", "PIL.PngImagePlugin", "tqdm", "tqdm.auto"),
     *("matplotlib", "matplotlib.pyplot", "matplotlib.figure", "matplotlib.backends.backend_agg"),
@@ -55,13 +74,13 @@ WARM = (
 )
 
 # linux/sched.h, linux/mount.h, linux/prctl.h, linux/capability.h
-CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x4000000, 0x8000000
+CLONE_NEWNS, CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x20000, 0x2000000, 0x4000000, 0x8000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT = 1, 2, 4, 8, 32
 MS_NOATIME, MS_NODIRATIME, MS_BIND, MS_REC = 1024, 2048, 4096, 16384
 MS_PRIVATE, MS_RELATIME = 1 << 18, 1 << 21
 MNT_DETACH = 2
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_SECCOMP, PR_CAPBSET_DROP = 1, 4, 22, 24
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = (
     36,
     38,
@@ -94,7 +113,7 @@ def _prctl(option, *arguments):
     return libc.prctl(option, *values)
 
 
-def _remount_read_only(path):
+def _remount_read_only(path, more=0):
     """Make the mount at `path` read-only, keeping the flags that a user namespace may not lift."""
     have = os.statvfs(path).f_flag
     pairs = (
@@ -106,7 +125,7 @@ def _remount_read_only(path):
         (os.ST_RELATIME, MS_RELATIME),
     )
     kept = sum(flag for bit, flag in pairs if have & bit)
-    _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+    _mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | kept | more)
 
 
 # --- the server's own file tree, where bubblewrap has not made it already ------------------------
@@ -155,7 +174,7 @@ def _bind(source, target, read_only):
             points = [_unescape(line.split()[4]) for line in table]
         for point in points:  # what is mounted below the source came along
             if point == target or point.startswith(target + "/"):
-                _remount_read_only(point)
+                _remount_read_only(point, MS_NOSUID | MS_NODEV)
 
 
 def _unescape(path):
@@ -164,7 +183,7 @@ def _unescape(path):
 
 def _make_devices(target):
     _mount("tmpfs", target, "tmpfs", MS_NOSUID, "mode=0755")
-    for name in ("null", "zero", "full", "random", "urandom", "tty"):
+    for name in DEVICES:
         with open(f"{target}/{name}", "w"):
             pass
         _mount(f"/.old/dev/{name}", f"{target}/{name}", None, MS_BIND)
@@ -183,102 +202,6 @@ def _make_devices(target):
 
 # --- giving up privileges ------------------------------------------------------------------------
 
-# What no notebook needs and what has been the way out of sandboxes; (x86_64, aarch64) numbers.
-DENIED_CALLS = {
-    "unshare": (272, 97),
-    "setns": (308, 268),
-    "mount": (165, 40),
-    "umount2": (166, 39),
-    "pivot_root": (155, 41),
-    "chroot": (161, 51),
-    "add_key": (248, 217),
-    "request_key": (249, 218),
-    "keyctl": (250, 219),
-    "bpf": (321, 280),
-    "perf_event_open": (298, 241),
-    "userfaultfd": (323, 282),
-    "io_uring_setup": (425, 425),
-    "io_uring_enter": (426, 426),
-    "io_uring_register": (427, 427),
-    "open_tree": (428, 428),
-    "move_mount": (429, 429),
-    "fsopen": (430, 430),
-    "fsconfig": (431, 431),
-    "fsmount": (432, 432),
-    "fspick": (433, 433),
-    "mount_setattr": (442, 442),
-    "kexec_load": (246, 104),
-    "init_module": (175, 105),
-    "finit_module": (313, 273),
-    "delete_module": (176, 106),
-    "open_by_handle_at": (304, 265),
-    "quotactl": (179, 60),
-    "swapon": (167, 224),
-    "swapoff": (168, 225),
-    "reboot": (169, 142),
-    "syslog": (103, 116),
-    "acct": (163, 89),
-    "settimeofday": (164, 170),
-    "clock_settime": (227, 112),
-    # memory that belongs to no process, so that no limit would count it
-    "shmget": (29, 194),
-    "msgget": (68, 186),
-    "memfd_create": (319, 279),
-    "memfd_secret": (447, 447),
-    "sethostname": (170, 161),
-    "setdomainname": (171, 162),
-}
-MACHINES = {"x86_64": (0xC000003E, 0), "aarch64": (0xC00000B7, 1)}
-SOCKET_CALL, CLONE_CALL, CLONE3_CALL = (41, 198), (56, 220), (435, 435)
-SOCKET_FAMILIES = (1, 2, 10, 16)  # unix, inet, inet6, netlink: vsock knows no network namespace
-
-
-def seccomp_program(machine):
-    """The filter as bytes of struct sock_filter, or None where `machine`'s calls are not known."""
-    if machine not in MACHINES:
-        return None
-    architecture, column = MACHINES[machine]
-    load, jump_if_equal, jump_if_set, jump_if_above, give = 0x20, 0x15, 0x45, 0x25, 0x06
-    allow, kill = 0x7FFF0000, 0x80000000
-    no_permission, no_call, no_family = 0x50000 | 1, 0x50000 | 38, 0x50000 | 97
-    code = [
-        (load, 0, 0, 4),
-        (jump_if_equal, 1, 0, architecture),
-        (give, 0, 0, kill),
-        (load, 0, 0, 0),
-    ]
-    if machine == "x86_64":  # the x32 calls are numbered from here
-        code += [(jump_if_above, 0, 1, 0x3FFFFFFF), (give, 0, 0, no_call)]
-    for numbers in DENIED_CALLS.values():
-        code += [(jump_if_equal, 0, 1, numbers[column]), (give, 0, 0, no_permission)]
-    code += [(jump_if_equal, 0, 1, CLONE3_CALL[column]), (give, 0, 0, no_call)]
-    code += [
-        (jump_if_equal, 0, 4, CLONE_CALL[column]),
-        (load, 0, 0, 16),
-        (jump_if_set, 0, 1, CLONE_NEWUSER),
-        (give, 0, 0, no_permission),
-        (give, 0, 0, allow),
-    ]
-    code += [(jump_if_equal, 0, 3 + len(SOCKET_FAMILIES), SOCKET_CALL[column]), (load, 0, 0, 16)]
-    for index, family in enumerate(SOCKET_FAMILIES):
-        code.append((jump_if_equal, len(SOCKET_FAMILIES) - index, 0, family))
-    code += [(give, 0, 0, no_family), (give, 0, 0, allow), (give, 0, 0, allow)]
-    return b"".join(struct.pack("=HBBI", *instruction) for instruction in code)
-
-
-def install_seccomp():
-    """Filter this process's and its children's system calls; True where the machine is known."""
-    program = seccomp_program(platform.machine())
-    if program is None:
-        return False
-    buffer = ctypes.create_string_buffer(program, len(program))
-
-    class Program(ctypes.Structure):
-        _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_void_p))
-
-    head = Program(len(program) // 8, ctypes.cast(buffer, ctypes.c_void_p))
-    return _prctl(PR_SET_SECCOMP, 2, ctypes.addressof(head)) == 0
-
 
 def _give_up_rights(uid):
     """Become `uid` (None: stay who we are) without any capability, for ever."""
@@ -286,7 +209,6 @@ def _give_up_rights(uid):
         _prctl(PR_CAPBSET_DROP, capability)  # fails past the last one
     _prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
     if uid is not None:
-        os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
     header = struct.pack("=Ii", 0x20080522, 0)
@@ -316,7 +238,8 @@ def _set_limits(limits, own_uid):
     _limit("RLIMIT_AS", size)
     _limit("RLIMIT_FSIZE", limits["file_bytes"])
     _limit("RLIMIT_CPU", limits["total_cpu_s"])
-    _limit("RLIMIT_CORE", 0)
+    _limit("RLIMIT_CORE", 1)  # none, not even to a crash reporter: see system_calls
+    _limit("RLIMIT_MSGQUEUE", 0)
     _limit("RLIMIT_NOFILE", 1024)
     if own_uid:  # otherwise it would count the instructor's processes too
         _limit("RLIMIT_NPROC", limits["processes"])
@@ -345,13 +268,15 @@ def _default_signals():
 # --- a confined kernel ---------------------------------------------------------------------------
 
 
-def init(request, report, user_namespace):
+def init(request, report):
     """Be pid 1 of a kernel's namespaces: confine, fork the kernel, reap until it has ended."""
     limits, uid = request["limits"], request["uid"]
     _default_signals()
     _silence(keep=(report,))
     os.umask(0o022)  # whatever the instructor's
-    _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS)
+    if uid is not None:
+        os.setgroups([])
+    _unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP)
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     _mount(request["job"], JOB, None, MS_BIND)
@@ -365,25 +290,38 @@ def init(request, report, user_namespace):
         os.chmod(f"{SCRATCH}/{name}", mode)
         os.chown(f"{SCRATCH}/{name}", owner, group)
     _mount(f"{SCRATCH}/shm", "/dev/shm", None, MS_BIND)
-    _remount_read_only("/dev")
+    terminals = "newinstance,ptmxmode=0666,mode=0600"
+    _mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, terminals)
+    for name in ("", *(f"/{device}" for device in DEVICES)):
+        _remount_read_only("/dev" + name)  # the files: what is written to a device still arrives
     for path in request["kept_in_tmp"]:  # the libraries live below it
         os.makedirs(SCRATCH + path, exist_ok=True)
         _mount(path, SCRATCH + path, None, MS_BIND | MS_REC)
     _mount(f"{SCRATCH}/tmp", "/tmp", None, MS_BIND | MS_REC)
     os.chown(JOB, owner, group)
+    if request.get("check"):  # binds no socket there
+        _remount_read_only(JOB)
 
     bound, tell = os.pipe()
+    mapped, tell_mapped = os.pipe()
     kernel = os.fork()
     if kernel == 0:
         os.close(bound)
+        os.close(tell_mapped)
         try:
-            _confined_kernel(request, tell, user_namespace)
+            _confined_kernel(request, tell, mapped)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
         os._exit(71)
     os.close(tell)
+    os.close(mapped)
     answer = os.read(bound, 4096)
+    if answer == b"map":
+        _map_user(kernel, owner, group)
+        os.write(tell_mapped, b"1")
+        answer = os.read(bound, 1 << 16)
+    os.close(tell_mapped)
     os.close(bound)
     if answer != b"ready" and not answer.startswith(b"{"):
         os.write(report, answer or b"the kernel ended while it started")
@@ -407,66 +345,171 @@ def init(request, report, user_namespace):
             os._exit(os.waitstatus_to_exitcode(status) & 0xFF)
 
 
-def _confined_kernel(request, tell, user_namespace):
+def _map_user(pid, uid, gid):
+    """Say who the only user of process `pid`'s new user namespace is on this side of it."""
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{STUDENT} {uid} 1"),
+        ("gid_map", f"{STUDENT} {gid} 1"),
+    ):
+        with open(f"/proc/{pid}/{name}", "w") as file:
+            file.write(text)
+
+
+def _confined_kernel(request, tell, mapped):
     limits, uid = request["limits"], request["uid"]
-    _silence(keep=(tell,))
+    _silence(keep=(tell, mapped))
     os.setsid()
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     _set_limits(limits, own_uid=True)
     os.nice(5 - os.nice(0))
-    if user_namespace:
-        outer_uid, outer_gid = os.getuid(), os.getgid()
-        _unshare(CLONE_NEWUSER)  # processes are counted anew in it
-        for name, text in (
-            ("setgroups", "deny"),
-            ("uid_map", f"1000 {outer_uid} 1"),
-            ("gid_map", f"1000 {outer_gid} 1"),
-        ):
-            with open(f"/proc/self/{name}", "w") as file:
-                file.write(text)
-        with contextlib.suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
-            file.write("0")
+    try:
+        _unshare(CLONE_NEWUSER)  # its rights reach no mount or network, its processes count anew
+    except OSError:
+        if uid is None:  # where root may not make one either, its own uid has to do
+            raise
+    else:
+        os.write(tell, b"map")
+        if os.read(mapped, 1) != b"1":
+            os._exit(73)
+        uid = STUDENT
+        for name, most in USER_LIMITS.items():
+            with contextlib.suppress(OSError), open(f"/proc/sys/user/max_{name}", "w") as file:
+                file.write(most)
+    os.close(mapped)
     _give_up_rights(uid)
-    filtered = install_seccomp()
+    filtered = system_calls.install(libc)
     _prctl(PR_SET_DUMPABLE, 1)
     os.umask(0o022)
     os.chdir(f"{SCRATCH}/work")
     os.environ["TMPDIR"] = f"{SCRATCH}/tmp"
     if request.get("check"):
-        os.write(tell, json.dumps({**self_check(), "seccomp": filtered}).encode())
+        os.write(tell, json.dumps({**self_check(limits), "seccomp": filtered}).encode())
         os._exit(0)
     run_kernel(request, lambda: (os.write(tell, b"ready"), os.close(tell)))
 
 
-def self_check():
-    """What this process can see and reach: the probe's evidence, taken from inside."""
-    import socket
+def self_check(limits):
+    """What this process can see, reach and use up: the probe's evidence, taken from inside.
 
+    Everything is tried, not asked for. `limits` should be small.
+    """
+    with open("/proc/self/status") as status:
+        table = dict(line.split(":", 1) for line in status if ":" in line)
+    names = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+    with open("/proc/self/mountinfo") as mounts:
+        points = {_unescape(line.split()[4]) for line in mounts}
+    places = points | {"/", "/etc", "/usr/bin", sys.prefix, os.path.dirname(os.__file__)}
     found = {
         "uid": os.getuid(),
         "processes": sum(name.isdigit() for name in os.listdir("/proc")),
         "interfaces": [name for _, name in socket.if_nameindex()],
-        "capabilities": None,
-        "writable": [path for path in ("/", "/usr", "/etc", "/dev", JOBS) if _can_write(path)],
+        "capabilities": sum(int(table[name], 16) for name in names),
+        "no_new_privs": table["NoNewPrivs"].strip() == "1",
+        "namespaces": {name: os.readlink(f"/proc/self/ns/{name}") for name in NAMESPACES},
+        "user_namespaces": _can_make_user_namespace(),
+        "writable": sorted(p for p in places if not _in_scratch(p) and _can_write(p)),
         "scratch": _can_write(f"{SCRATCH}/work"),
-        "user_namespaces": libc.unshare(CLONE_NEWUSER) == 0,
         "jobs": os.listdir(JOBS),
+        "environment": sorted(os.environ),
+        "descriptors": _open_files(),
     }
-    with open("/proc/self/status") as status:
-        for line in status:
-            if line.startswith("CapEff:"):
-                found["capabilities"] = int(line.split()[1], 16)
-    return found
+    with contextlib.suppress(OSError):
+        os.utime("/dev/null")
+        found["writable"].append("/dev/null")
+    return {**found, **_use_up(limits)}
 
 
-def _can_write(folder):
-    path = os.path.join(folder, ".probe")
-    try:
+def _in_scratch(path):
+    return path in (SCRATCH, "/tmp", "/dev/shm") or path.startswith(("/tmp/", "/dev/pts"))
+
+
+def _can_write(path):
+    with contextlib.suppress(OSError):
+        if not os.path.isdir(path):
+            # a device may be written to, which changes nothing; a file of /proc has a say itself
+            return (
+                os.path.isfile(path) and not path.startswith("/proc") and os.access(path, os.W_OK)
+            )
+        path = os.path.join(path, ".probe")
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600))
+        os.unlink(path)
+        return True
+    return False
+
+
+def _can_make_user_namespace():
+    if libc.unshare(CLONE_NEWUSER) == 0:
+        return True
+    numbers = {"x86_64": 56, "aarch64": 220}
+    if platform.machine() not in numbers:
+        return False
+    child = libc.syscall(numbers[platform.machine()], CLONE_NEWUSER | signal.SIGCHLD, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    if child > 0:
+        os.waitpid(child, 0)
+    return child > 0
+
+
+def _open_files():
+    """What the descriptors lead to, but for nothing, pipes and what a kernel needs of its own."""
+    names = set()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            names.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sorted(n for n in names if n != os.devnull and not n.startswith(("pipe:", "/proc/")))
+
+
+def _use_up(limits):
+    """Whether each limit holds: use more than it allows and see."""
+    held = dict.fromkeys(("memory", "processes", "file_size", "scratch_size", "cpu", "core"), False)
+    with contextlib.suppress(OSError, ValueError):
+        held["core"] = resource.getrlimit(resource.RLIMIT_CORE) == (1, 1)
+        held["cpu"] = 0 < resource.getrlimit(resource.RLIMIT_CPU)[1] <= limits["total_cpu_s"]
+    try:
+        # without a reserve, so that it is the limit which refuses and not the machine's size
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | getattr(mmap, "MAP_NORESERVE", 0x4000)
+        mmap.mmap(-1, limits["memory_bytes"] + (2 << 30), flags=flags).close()
+    except (OSError, ValueError, OverflowError):
+        held["memory"] = True
+    held["file_size"] = not _fill(f"{SCRATCH}/work/.large", 1, 2 * limits["file_bytes"])
+    held["scratch_size"] = not _fill(f"{SCRATCH}/work/.many", 4, limits["scratch_bytes"] // 3)
+    children = []
+    wake, sleep = os.pipe()
+    try:
+        while len(children) <= limits["processes"]:
+            child = os.fork()
+            if child == 0:
+                os.close(sleep)
+                os.read(wake, 1)
+                os._exit(0)
+            children.append(child)
+    except OSError:
+        held["processes"] = True
+    os.close(sleep)
+    for child in children:
+        os.waitpid(child, 0)
+    os.close(wake)
+    return {"held": held}
+
+
+def _fill(path, files, size):
+    """Write that many files of `size` bytes; whether all could be written."""
+    try:
+        for number in range(files):
+            with open(f"{path}{number}", "wb", buffering=0) as file:
+                block = bytes(1 << 16)
+                while file.tell() < size:
+                    if file.write(block) < len(block):
+                        return False
     except OSError:
         return False
-    os.unlink(path)
+    finally:
+        for number in range(files):
+            with contextlib.suppress(OSError):
+                os.unlink(f"{path}{number}")
     return True
 
 
@@ -545,11 +588,29 @@ def _plain_kernel(request, tell):
 # --- the server ----------------------------------------------------------------------------------
 
 
+EXCESS_S, EXCESS_TASKS = 0.5, 16
+
+
+@dataclasses.dataclass
+class Pace:
+    """How fast a kernel has been computing: seconds of CPU time beyond one core's, and of what."""
+
+    at: float
+    cpu_s: float
+    excess_s: float
+    tasks: int  # processes and threads when it was young
+    held: bool = False
+
+
 class Server:
     """Holds the live kernels: id -> pid of the process whose end is the kernel's end."""
 
     def __init__(self, config):
         self.config = config
+        if LINUX:
+            cores = sorted(os.sched_getaffinity(0))
+            self.core = {cores[config.get("number", 0) % len(cores)]}
+        self.paces = {}
         self.kernels = {}
         self.exits = {}
         self.spawned = {}  # Popen objects, where there is no fork
@@ -571,7 +632,7 @@ class Server:
         answer = b""
         with open(bound, "rb", buffering=0) as pipe:
             if select.select([pipe], [], [], START_TIMEOUT_S)[0]:
-                answer = pipe.read(4096)
+                answer = pipe.read(1 << 16)
         if answer.startswith(b"{"):
             self.do_kill(request)
             return {"check": json.loads(answer)}
@@ -601,7 +662,7 @@ class Server:
                 if pid:
                     os.write(name, str(pid).encode())
                     os._exit(0)
-                init(request, tell, self.config["user_namespace"])
+                init(request, tell)
             except BaseException as error:
                 with contextlib.suppress(OSError):
                     os.write(tell, f"{type(error).__name__}: {error}"[:2000].encode())
@@ -634,8 +695,29 @@ class Server:
         if name in self.spawned:
             return {"alive": self.spawned[name].poll() is None}
         if not self._alive(name):
+            self.paces.pop(name, None)
             return {"alive": False, "exit": self.exits.get(name)}
-        return {"alive": True, **(usage(self.kernels[name], request.get("precise_above")))}
+        own_network = self.config["namespaces"]
+        found = usage(self.kernels[name], request.get("precise_above"), own_network)
+        if LINUX:
+            self._hold_to_one_core(name, found)
+        return {"alive": True, **found}
+
+    def _hold_to_one_core(self, name, found):
+        """Confine a kernel that uses more than one core to one: the others are its neighbors'.
+
+        Its processes cannot leave again: the filter of their system calls answers that.
+        """
+        now, cpu = time.monotonic(), found["cpu_s"]
+        pace = self.paces.setdefault(name, Pace(now, cpu, 0.0, found["tasks"]))
+        pace.excess_s = max(0.0, pace.excess_s + (cpu - pace.cpu_s) - (now - pace.at))
+        pace.at, pace.cpu_s = now, cpu
+        if pace.excess_s > EXCESS_S or found["tasks"] > pace.tasks + EXCESS_TASKS:
+            pace.held = True
+        if pace.held:  # again at each look: a process may have been forked meanwhile
+            for task in _tasks(self.kernels[name]):
+                with contextlib.suppress(OSError):
+                    os.sched_setaffinity(task, self.core)
 
     def do_kill(self, request):
         name = request["id"]
@@ -696,43 +778,89 @@ class Server:
 
 
 def _processes():
-    """pid -> (parent, CPU ticks with those of reaped children, resident pages) of all in sight."""
+    """pid -> (parent, CPU ticks with those of reaped children, resident pages, threads)."""
     table = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
                 fields = file.read().rpartition(b")")[2].split()
-                table[int(name)] = (int(fields[1]), sum(map(int, fields[11:15])), int(fields[21]))
+                ticks = sum(map(int, fields[11:15]))
+                table[int(name)] = (int(fields[1]), ticks, int(fields[21]), int(fields[17]))
     return table
 
 
-def usage(root, precise_above=None):
-    """CPU seconds and memory of process `root` and all that descend from it (Linux; else nothing).
-
-    Memory is the sum of resident sizes, which counts pages shared after a fork more than once;
-    where that passes `precise_above` bytes it is counted again in proportional shares.
-    """
-    if not LINUX:
-        return {}
-    table = _processes()
+def _family(root, table):
+    """`root` and all that descend from it, of a table of processes."""
     children = {}
-    for pid, (parent, _, _) in table.items():
-        children.setdefault(parent, []).append(pid)
+    for pid, entry in table.items():
+        children.setdefault(entry[0], []).append(pid)
     family, queue = [], [root]
     while queue:
         pid = queue.pop()
         if pid in table:
             family.append(pid)
         queue += children.get(pid, ())
+    return family
+
+
+def _tasks(root):
+    """The threads of all processes that descend from `root`."""
+    tasks = []
+    for pid in _family(root, _processes()):
+        if pid != root:
+            with contextlib.suppress(OSError):
+                tasks += map(int, os.listdir(f"/proc/{pid}/task"))
+    return tasks
+
+
+def usage(root, precise_above=None, own_network=True):
+    """CPU seconds and memory of process `root` and all that descend from it (Linux; else nothing).
+
+    Memory is the sum of resident sizes, which counts pages shared after a fork more than once;
+    where that passes `precise_above` bytes it is counted again in proportional shares. What many
+    sockets can hold, which belongs to no process, is added if they have a network of their own.
+    """
+    if not LINUX:
+        return {}
+    table = _processes()
+    family = _family(root, table)
     page, tick = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
     memory = sum(table[pid][2] for pid in family) * page
     if precise_above is not None and memory > precise_above:
         memory *= _share([pid for pid in family if table[pid][2]], table, page)
+    if own_network:
+        memory += max(0, _sockets(root) - FREE_SOCKETS) * SOCKET_BYTES
     return {
         "cpu_s": sum(table[pid][1] for pid in family) / tick,
         "memory_bytes": int(memory),
         "processes": len(family),
+        "tasks": sum(table[pid][3] for pid in family),
+        "delayed_s": sum(map(_delayed, family[:MAX_DELAYED])),
     }
+
+
+FREE_SOCKETS, SOCKET_BYTES = 256, 2 * 212_992  # the largest buffer that may be asked for
+
+
+MAX_DELAYED = 8
+
+
+def _delayed(pid):
+    """Seconds for which the first thread of `pid` was ready to run and another one ran."""
+    try:
+        with open(f"/proc/{pid}/schedstat") as file:
+            return int(file.read().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _sockets(pid):
+    """How many sockets there are in the network namespace of `pid`."""
+    try:
+        with open(f"/proc/{pid}/net/sockstat") as file:
+            return int(file.readline().split()[2])
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _share(family, table, page, seconds=0.1):

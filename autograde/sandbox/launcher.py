@@ -38,6 +38,7 @@ DEFAULT_LIMITS = {
     "processes": 128,
     "total_cpu_s": 3600,
 }
+CHECK_LIMITS = {"file_bytes": 1 << 20, "processes": 16}  # small: a check uses them up
 
 
 class SandboxError(RuntimeError):
@@ -128,7 +129,8 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
     # At a place of its own, first in the path: what an editable install points to is another
     # checkout's, or lies where it cannot be seen from inside.
     tree.append(("ro", str(course_package()), f"{COURSE}/course_utils"))
-    tree.append(("ro", str(SERVER), "/run/kernel_server.py"))
+    for name in ("kernel_server.py", "system_calls.py"):
+        tree.append(("ro", str(SERVER.with_name(name)), f"/run/{name}"))
     tree += [("rw", str(jobs), "/run/jobs"), ("dir", "/job")]
     return tree
 
@@ -246,11 +248,7 @@ class KernelServer:
         (self.folder / "passwd").write_text("root:x:0:0::/:/bin/false\n")
         (self.folder / "group").write_text("root:x:0:\n")
         self.unprivileged = namespaces and os.geteuid() != 0
-        config: dict[str, Any] = {
-            "namespaces": namespaces,
-            "user_namespace": self.unprivileged,
-            "warm": warm,
-        }
+        config: dict[str, Any] = {"namespaces": namespaces, "warm": warm, "number": os.getpid()}
         tree = layout(self.jobs) if namespaces else []
         # What a kernel needs of /tmp: an environment may lie there.
         self._kept_in_tmp = [
@@ -358,7 +356,7 @@ class KernelServer:
 
     def check(self) -> dict[str, Any]:
         """What a confined process sees and reaches, found out by one (see self_check)."""
-        _, folder, _, answer = self._spawn(None, 0, check=True)
+        _, folder, _, answer = self._spawn(CHECK_LIMITS, 0, check=True)
         shutil.rmtree(folder, ignore_errors=True)
         return answer["check"]
 

@@ -10,6 +10,9 @@ from typing import Any
 OBSERVATION_MIME = "application/vnd.course-utils.observation+json"
 MAX_OBSERVATION_BYTES = 8 << 20
 MAX_DEPTH = 32
+MAX_CONTAINERS = 300_000  # lists and objects in one message: each takes far more than its bytes
+MAX_PARSED = 1 << 20
+MAX_NAME = 200
 MAX_OUTPUTS = 1000
 MAX_TRACEBACK = 20_000
 MAX_METADATA = 10_000
@@ -23,8 +26,14 @@ class Malformed(ValueError):
     """Not something an honest kernel sends."""
 
 
+class TooLarge(Malformed):
+    """It would take too much memory."""
+
+
 def parse_json(raw: bytes) -> Any:
-    """JSON of limited depth whose strings can be encoded. Raises Malformed, nothing else."""
+    """JSON of limited depth and size whose strings can be encoded. Raises Malformed only."""
+    if raw.count(b"[") + raw.count(b"{") > MAX_CONTAINERS:
+        raise TooLarge("too many parts")
     try:
         return _plain(json.loads(raw.decode("utf-8", "replace")), MAX_DEPTH)
     except (ValueError, RecursionError, MemoryError) as error:
@@ -91,15 +100,15 @@ def error_output(name: str, value: str, traceback: list[str] | None = None) -> d
 class Outputs:
     """The outputs of one cell, at most `limit` bytes of them.
 
-    `finish()` gives valid nbformat outputs whatever was fed. `observations` holds the values of the
-    course's observation bundles instead, when `observe` is set.
+    `finish()` gives valid nbformat outputs whatever was fed. With a `nonce` no output is kept:
+    `observation` becomes the first observation that carries it.
     """
 
-    def __init__(self, limit: int, observe: bool = False) -> None:
+    def __init__(self, limit: int, nonce: str = "") -> None:
         self.limit = limit
-        self.observe = observe
+        self.nonce = nonce
         self.items: list[dict[str, Any]] = []  # the text of streams still in pieces
-        self.observations: list[Any] = []
+        self.observation: dict[str, Any] | None = None
         self.too_large = False  # an observation was
         self.truncated = False
         self.size = 0
@@ -111,17 +120,35 @@ class Outputs:
         """Take one message of type `kind`. Never raises for what is in it."""
         if kind not in _HANDLERS:
             return
-        if self.observe and len(content) > MAX_OBSERVATION_BYTES:
-            self.too_large = True
+        if self.nonce:
+            self._feed_observation(content)
             return
         # An error, the last thing an honest cell sends, is kept even behind too much text.
-        if not self.observe and self.truncated and kind not in ("error", "clear_output"):
+        if self.truncated and kind not in ("error", "clear_output"):
             return
         try:
+            # Text is cut at the limit; of anything else so much would be left out in any case.
+            if kind != "stream" and len(content) > 8 * self.limit + MAX_PARSED:
+                raise TooLarge("far over the limit")
             value = parse_json(content)
             if isinstance(value, dict):
                 _HANDLERS[kind](self, value)
+        except TooLarge:
+            self._truncate()
         except Malformed:
+            pass
+
+    def _feed_observation(self, content: bytes) -> None:
+        if self.observation is not None or self.nonce.encode() not in content:
+            return
+        if len(content) > MAX_OBSERVATION_BYTES:
+            self.too_large = True
+            return
+        try:
+            bundle = parse_json(content)["data"][OBSERVATION_MIME]
+            if bundle["nonce"] == self.nonce and isinstance(bundle["observation"], dict):
+                self.observation = bundle["observation"]
+        except (Malformed, LookupError, TypeError):
             pass
 
     def note(self, text: str) -> None:
@@ -182,7 +209,7 @@ class Outputs:
         data, metadata = content.get("data"), content.get("metadata")
         kept: dict[str, Any] = {}
         for mime, value in data.items() if isinstance(data, dict) else ():
-            if len(mime) > 200 or not _MIME.fullmatch(mime):
+            if len(mime) > MAX_NAME or not _MIME.fullmatch(mime):
                 continue
             if mime == "application/json" or mime.split(";")[0].endswith("+json"):
                 kept[mime] = _finite(value)
@@ -195,18 +222,13 @@ class Outputs:
         return kept, _finite(metadata), len(json.dumps(kept)) + 100
 
     def _display(self, content: dict[str, Any], **more: Any) -> None:
-        if self.observe:
-            data = content.get("data")
-            if isinstance(data, dict) and OBSERVATION_MIME in data and len(self.observations) < 8:
-                self.observations.append(data[OBSERVATION_MIME])
-            return
         data, metadata, size = self._bundle(content)
         if not data:
             return
         output = {"output_type": "display_data", "data": data, "metadata": metadata, **more}
         transient = content.get("transient")
         name = transient.get("display_id") if isinstance(transient, dict) else None
-        if self._add(output, size) and isinstance(name, str):
+        if self._add(output, size) and isinstance(name, str) and len(name) <= MAX_NAME:
             self._displays.setdefault(name, []).append(output)
 
     def _result(self, content: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import shutil
@@ -9,7 +10,13 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograde.sandbox.launcher import WALLS, KernelServer, SandboxError, SandboxUnavailable
+from autograde.sandbox.launcher import (
+    WALLS,
+    KernelServer,
+    SandboxError,
+    SandboxUnavailable,
+    environment,
+)
 
 LINUX = sys.platform.startswith("linux")
 
@@ -23,12 +30,16 @@ class Protections:
     network: bool = False  # no interface leads anywhere
     filesystem: bool = False  # sees only libraries, writes only to a scratch of its own
     pids: bool = False  # sees and signals only its own processes
-    user: bool = False  # runs without the grader's rights
+    ipc: bool = False  # no shared memory or queues with others
+    user: bool = False  # runs without the grader's rights, and cannot gain any
+    environment: bool = False  # nothing of the grader's variables and open files
     system_calls: bool = False  # the kernel's riskier doors are shut
     memory: bool = False
     cpu: bool = False
     processes: bool = False  # a fork bomb is bounded
     file_size: bool = False
+    scratch_size: bool = False  # the scratch cannot fill a disk
+    core_dumps: bool = False  # a crash writes nothing anywhere
     why_not: str = ""
 
     def to_json(self) -> dict[str, Any]:
@@ -47,10 +58,10 @@ class Protections:
 
 @functools.cache
 def probe(wall: str) -> Protections:
-    """Build `wall` ("bwrap", "unshare", "none") and look at it from inside. Takes 0.1 s."""
+    """Build `wall` ("bwrap", "unshare", "none") and look at it from inside. Takes 0.3 s."""
     if wall == "none":
         posix = os.name == "posix"
-        return Protections("none", True, memory=LINUX, cpu=LINUX, file_size=posix)
+        return Protections("none", True, memory=LINUX, cpu=LINUX, file_size=posix, core_dumps=posix)
     if not LINUX or shutil.which(wall) is None:
         return Protections(wall, False, why_not=f"there is no {wall} on this machine")
     try:
@@ -61,24 +72,48 @@ def probe(wall: str) -> Protections:
             server.close()
     except (SandboxError, OSError) as error:
         return Protections(wall, False, why_not=str(error).splitlines()[-1][:200])
-    filesystem = not seen["writable"] and seen["scratch"] and not seen["jobs"]
-    user = seen["capabilities"] == 0 and not seen["user_namespaces"]
-    network = set(seen["interfaces"]) <= {"lo"}
-    pids = seen["processes"] == 2
+    return judged(wall, seen, namespaces())
+
+
+def judged(wall: str, seen: dict[str, Any], outside: dict[str, str]) -> Protections:
+    """What the evidence `seen` from inside shows, beside this process's own namespaces."""
+    inside, held = seen["namespaces"], seen["held"]
+    apart = {name for name in inside if inside[name] != outside.get(name)}
+    rights = seen["capabilities"] == 0 and seen["no_new_privs"] and seen["uid"] != 0
+    allowed = {*environment("", []), "TMPDIR", "PWD", "LC_CTYPE"}
+    found = {
+        "network": "net" in apart and set(seen["interfaces"]) <= {"lo"},
+        "filesystem": (
+            "mnt" in apart and not seen["writable"] and seen["scratch"] and not seen["jobs"]
+        ),
+        "pids": "pid" in apart and seen["processes"] == 2,
+        "ipc": {"ipc", "uts"} <= apart,
+        "user": rights and not seen["user_namespaces"],
+        "environment": set(seen["environment"]) <= allowed and not seen["descriptors"],
+    }
+    works = all(found.values())
     return Protections(
         wall,
-        works=filesystem and user and network and pids,
-        network=network,
-        filesystem=filesystem,
-        pids=pids,
-        user=user,
+        works,
+        **found,
         system_calls=seen["seccomp"],
-        memory=True,
-        cpu=True,
-        processes=user,
-        file_size=True,
-        why_not="" if filesystem and user and network and pids else f"it leaks: {seen}",
+        memory=held["memory"],
+        cpu=held["cpu"],
+        processes=held["processes"],
+        file_size=held["file_size"],
+        scratch_size=held["scratch_size"],
+        core_dumps=held["core"],
+        why_not="" if works else f"it leaks: {seen}",
     )
+
+
+def namespaces() -> dict[str, str]:
+    """The namespaces of this process, by name."""
+    found = {}
+    for name in os.listdir("/proc/self/ns"):
+        with contextlib.suppress(OSError):
+            found[name] = os.readlink(f"/proc/self/ns/{name}")
+    return found
 
 
 def choose(sandbox: str = "auto") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from course_utils.checks.codec import array_from_plain, is_array
 from course_utils.checks.compare import IGNORED_FACTS, Difference, differences, same_facts
 
-Entries = list[dict]
+Entries = Sequence[dict]
 
 
 def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]) -> str | None:
@@ -27,16 +28,19 @@ def recognize(observed: Entries, cases: list[dict], mistakes: dict[str, Entries]
     # The name has to fit the numbers that the message shows, and it shows the first difference.
     first = _first_wrong(observed, cases)
     best: tuple[float, str] | None = None
+    one = slice(first[0], first[0] + 1)
     for mistake, entries in mistakes.items():
         if len(entries) != len(observed):
             continue
+        # Whatever differs in the first wrong case is neither the same nor near; the other cases
+        # of such a mistake are not looked at, so that they need not have been run.
+        near = _agree(observed[first[0]], entries[first[0]], first[1])
+        if not near and not _same(observed[one], [entries[first[0]]], cases[one]):
+            continue
         if _same(observed, entries, cases):
             return mistake
-        # The cheap question first: most known mistakes end here.
-        if not _agree(observed[first[0]], entries[first[0]], first[1]):
-            continue
         theirs = _wrong_facts(entries, cases)
-        if first not in theirs:
+        if not near or first not in theirs:
             continue
         agree = sum(_agree(observed[n], entries[n], fact) for n, fact in wrong & theirs)
         share = agree / max(len(wrong | theirs), 1)

@@ -21,7 +21,7 @@ import random
 import time
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -59,17 +59,20 @@ def observe(exercise: str, function: Any, cases: list[dict]) -> dict:
     """
     if not callable(function):
         return {"callable": False, "type": type(function).__name__, "cases": []}
+    return {"callable": True, "cases": list(observe_each(exercise, function, cases))}
+
+
+def observe_each(exercise: str, function: Callable, cases: list[dict]) -> Iterator[dict]:
+    """Run the cases in their order, each when it is asked for; yield what was observed of it."""
     run = DRIVERS.get(exercise, call)
-    observed: list[dict] = []
     timed_out = False
     for case in cases:
         if timed_out:
-            observed.append(_entry(case, "skipped"))
+            yield _entry(case, "skipped")
             continue
         entry = guarded(case, lambda case=case: run(function, case))
         timed_out = entry["status"] == "timeout"
-        observed.append(entry)
-    return {"callable": True, "cases": observed}
+        yield entry
 
 
 def _entry(case: dict, status: str, facts: dict | None = None, error: dict | None = None) -> dict:

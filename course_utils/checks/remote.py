@@ -9,6 +9,12 @@ from course_utils.checks.observe import observe
 OBSERVATION_MIME = "application/vnd.course-utils.observation+json"
 
 
+def answer_file(path: str, nonce: str) -> None:
+    """Answer the request that lies in a file (see ``answer``)."""
+    with open(path, encoding="utf-8") as file:
+        answer(file.read(), nonce)
+
+
 def answer(request: str, nonce: str) -> None:
     """Observe the requested function and display the observation.
 

@@ -72,22 +72,22 @@ def chromium() -> Iterator:
 
 
 class Server:
-    """``jupyter lab`` on a folder, with nothing of this machine's Jupyter settings.
+    """``jupyter lab`` in a folder, with nothing of this machine's Jupyter settings.
 
     Attributes:
-        workspace: the folder that it serves.
+        workspace: the folder that it serves: ``serve``, or an empty one of its own.
         url: with a slash at the end.
         token: lets a browser in.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.workspace = folder / "workspace"
+    def __init__(self, folder: Path, serve: Path | None = None) -> None:
+        self.workspace = serve or folder / "workspace"
         self.token = secrets.token_hex(16)
         self._folder = folder
         home = folder / "home"
         config, data, self._runtime = (home / name for name in ("config", "data", "runtime"))
         for directory in (self.workspace, config / "labconfig", data, self._runtime):
-            directory.mkdir(parents=True)
+            directory.mkdir(parents=True, exist_ok=directory == serve)
         overrides = config / "labconfig" / "default_setting_overrides.json"
         overrides.write_text(json.dumps(SETTINGS), encoding="utf-8")
         # What a terminal that somebody opened in JupyterLab, or a grading run, would pass on.

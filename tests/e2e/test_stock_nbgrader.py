@@ -105,6 +105,7 @@ def test_stock_autograde_gives_the_marks_of_our_command(folder):
         force=True,
         feedback=False,
         execute=mini.fake_execute,
+        judge=mini.FakeJudge(),
         make_executor=mini.Serial,
     )
     assert marks(folder) == stock
@@ -187,6 +188,27 @@ def test_the_formgraders_page_of_a_submission_has_no_script_of_the_student(folde
     assert not any("evil" in script for script in re.findall(r"<script[^>]*>[^<]*", page))
     assert "<img src=x" not in page
     assert "cdnjs" not in page and "https://" not in page
+
+
+@pytest.mark.parametrize("started", ["in the course", "above it"])
+def test_the_formgrader_has_the_courses_templates_wherever_it_is_started(
+    folder, monkeypatch, started
+):
+    """As on a JupyterHub: its own nbgrader_config.py says no more than where the course is."""
+    from nbconvert.exporters import HTMLExporter
+    from nbgrader.server_extensions.formgrader.formgrader import FormgradeExtension
+
+    if started == "above it":
+        place = f"c = get_config()\nc.CourseDirectory.root = {str(folder)!r}\n"
+        (folder.parent / "nbgrader_config.py").write_text(place)
+        monkeypatch.chdir(folder.parent)
+    FormgradeExtension.clear_instance()
+    extension = FormgradeExtension()
+    extension.initialize([])
+    exporter = HTMLExporter(config=extension.config)
+    assert extension.coursedir.root == str(folder)
+    assert exporter.template_name == "course_formgrade" and exporter.sanitize_html
+    assert any("SafeHTML" in str(preprocessor) for preprocessor in exporter.preprocessors)
 
 
 def test_stock_generate_assignment_writes_the_bytes_of_our_build(folder):

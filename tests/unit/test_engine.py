@@ -15,6 +15,7 @@ import nbformat
 import pytest
 
 from autograde import execution
+from autograde.sandbox import system_calls
 from autograde.sandbox.launcher import REPOSITORY, SandboxUnavailable
 from autograde.sandbox.probe import choose
 
@@ -35,10 +36,10 @@ from IPython.display import display
 module = types.ModuleType("course_utils.checks.remote")
 def show(nonce, observation, mime="application/vnd.course-utils.observation+json"):
     display({{mime: {{"nonce": nonce, "observation": observation}}}}, raw=True)
-def answer(request, nonce):
-    request = json.loads(request)
+def answer(path, nonce):
+    request = json.loads(open(path).read())
     {}
-module.answer = answer
+module.answer_file = answer
 sys.modules["course_utils.checks.remote"] = module
 """
 
@@ -247,6 +248,24 @@ def test_sleep_ends_at_the_wall_limit():
     assert result["seconds"] < 20
 
 
+def test_sleep_is_told_from_waiting_for_a_processor():
+    nap = "import time; time.sleep(60)"
+    work = "import time\nend = time.time() + 2.5\nwhile time.time() < end: sum(range(1000))"
+    result = run(nap, work, "1", cell_idle_s=1, cell_wall_s=50, cell_cpu_s=20)
+    assert statuses(result) == ["timeout", "ok", "ok"]
+    assert 0.9 < result["cells"]["c0"]["seconds"] < 15
+
+
+def test_computing_of_the_whole_notebook_is_bounded():
+    work = "import time\nend = time.process_time() + 0.7\nwhile time.process_time() < end: pass"
+    result = run(*[work] * 6, cell_cpu_s=5, cell_wall_s=20, total_cpu_s=2)
+    assert statuses(result)[0] == "ok" and statuses(result)[3:] == ["skipped"] * 3
+    assert result["timeouts"] == 1  # so that it is tried again
+    noise = "for i in range(80): print('y' * 10_000)"
+    result = run(*[noise] * 12, total_flood_bytes=3 << 20, cell_cpu_s=5, cell_wall_s=20)
+    assert statuses(result)[0] == "ok" and statuses(result)[-2:] == ["skipped"] * 2
+
+
 def test_total_time_ends_the_notebook():
     job = {"test_f": {"function": "f"}}
     result = run(
@@ -269,6 +288,8 @@ def test_dead_kernel_costs_one_cell(killer):
     assert statuses(result) == ["ok", "died", "ok"]
     assert text(result, 2) == "1\n"
     assert (result["timeouts"], result["kernel_deaths"]) == (0, 1)
+    # As the machine would, were it short of memory: that may be a neighbor's fault.
+    assert result["kernels_killed"] == ("SIGKILL" in killer)
 
 
 @linux
@@ -319,6 +340,12 @@ def test_hundred_megabytes_of_print():
     assert grown < 300_000  # kilobytes
 
 
+def test_error_of_many_megabytes_behind_much_text_ends_its_cell():
+    error = "print('y' * 2_000_000)\nraise Exception('v' * SIZE)"
+    result = run(*[error.replace("SIZE", str(size)) for size in (10**5, 10**6, 10**7)], "1")
+    assert statuses(result) == ["error"] * 3 + ["ok"]
+
+
 def test_endless_print_is_stopped():
     result = run(
         "while True: print('y' * 10_000)", "1", flood_bytes=5 << 20, cell_cpu_s=30, cell_wall_s=30
@@ -347,6 +374,31 @@ def test_memory_hog_gets_an_error_and_many_hogs_die():
     share = "import os, time\nfor i in range(4):\n  if not os.fork():\n"
     share += "    x = b'1' * (400 << 20); time.sleep(60)\ntime.sleep(60)"
     result = run(share, "1", **gigabyte)
+    assert statuses(result) == ["died", "ok"]
+    assert "1 GB of memory" in text(result, 0)
+
+
+@walled
+def test_who_takes_more_than_a_core_is_held_to_one():
+    look = "import os\nprint(len(os.sched_getaffinity(0)))\n"
+    crowd = "import time\nfor _ in range(24):\n    if not os.fork(): time.sleep(9); os._exit(0)\n"
+    free = "os.sched_setaffinity(0, range(os.cpu_count()))\n"  # asks to, and thinks it may
+    result = run(look, crowd + "time.sleep(0.6)\n" + free + look, cell_cpu_s=20, cell_wall_s=20)
+    assert text(result, 0) == f"{len(os.sched_getaffinity(0))}\n"
+    assert text(result, 1) == "1\n"
+
+
+@walled
+def test_memory_of_sockets_is_counted():
+    hoard = """
+import os, socket, time
+for _ in range(6):
+    if not os.fork():
+        kept = [socket.socketpair() for _ in range(400)]
+        time.sleep(30)
+time.sleep(30)
+"""
+    result = run(hoard, "1", memory_bytes=1 << 30, cell_cpu_s=20, cell_wall_s=20)
     assert statuses(result) == ["died", "ok"]
     assert "1 GB of memory" in text(result, 0)
 
@@ -465,6 +517,25 @@ s.send(b"end")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 
+def test_kernel_that_cannot_speak_is_not_waited_for_at_every_cell():
+    started = time.monotonic()
+    mute = """
+session = type(get_ipython().kernel.session)
+honest = session.send
+def send(self, stream, kind, *args, **kwargs):
+    return None if kind == "status" else honest(self, stream, kind, *args, **kwargs)
+session.send = send
+"""
+    result = run("1", mute, *["x = 1"] * 20, cell_cpu_s=5, cell_wall_s=20)
+    assert statuses(result) == ["ok"] * 22
+    assert time.monotonic() - started < 20
+
+
+def test_notebook_that_is_always_asleep_does_not_take_all_its_time():
+    result = run(*["import time; time.sleep(9)"] * 8, cell_wall_s=0.3, clock_stops=2)
+    assert statuses(result) == ["timeout"] * 3 + ["skipped"] * 5
+
+
 # --- observations --------------------------------------------------------------------------------
 
 
@@ -479,8 +550,14 @@ def observe(body, *, before=(), **limits):
     return result["observations"]["test_f"], result
 
 
+def unmeasured(answer):
+    """The observation without the engine's own figure."""
+    return {k: v for k, v in answer["observation"].items() if k != "measured_cpu_s"}
+
+
 def test_observation_comes_back():
-    seen, result = observe("show(nonce, request)")
+    seen, result = observe("show(nonce, {**request, 'measured_cpu_s': -1e9})")
+    assert 0 <= seen["observation"].pop("measured_cpu_s") < 5  # ours, not what it says
     assert seen["observation"] == {
         "exercise": "lab/f",
         "function": "f",
@@ -489,11 +566,23 @@ def test_observation_comes_back():
     assert text(result, 1) == "visible\n"  # nothing of the hidden part is shown
 
 
-def test_observation_of_the_real_remote_module():
+def test_observation_of_the_real_remote_module_whatever_names_the_notebook_uses():
     result = run(
-        ("1", "test_f"), requests={"test_f": {"exercise": "x/f", "function": "f", "cases": []}}
+        "open = print = __import__ = len = dict = id = None",
+        ("1", "test_f"),
+        requests={"test_f": {"exercise": "x/f", "function": "f", "cases": []}},
     )
     assert result["observations"]["test_f"]["observation"]["callable"] is False
+
+
+def test_cost_of_an_answer_is_counted_from_outside():
+    spend = "end = time.process_time() + 1\n    while time.process_time() < end: pass\n    "
+    itself = spend + "time.process_time = lambda: 0.0\n    show(nonce, {{}})"
+    by_a_child = "if os.fork(): os.wait(); show(nonce, {{}}); return\n    " + spend + "os._exit(0)"
+    for body in (itself, by_a_child):
+        body = "import os, time\n    " + body.replace("{{}}", "{}")
+        seen, _ = observe(body, cell_cpu_s=20, cell_wall_s=30)
+        assert 0.9 < seen["observation"]["measured_cpu_s"] < 3, body
 
 
 @pytest.mark.parametrize(
@@ -515,7 +604,7 @@ def test_observation_that_does_not_count(body, failure):
 
 def test_observation_among_forged_ones():
     seen, _ = observe("show('guess', {'forged': 1}); show(nonce, {'right': 1}); show(nonce, {})")
-    assert seen == {"observation": {"right": 1}}
+    assert unmeasured(seen) == {"right": 1}
 
 
 def test_observation_shown_before_the_request_is_ignored():
@@ -550,8 +639,8 @@ def test_request_of_half_a_megabyte_is_quick():
     seen, result = observe("show(nonce, {'n': len(request['cases'])})")
     big = {"function": "f", "cases": [0.123456789] * 40_000}
     result = run(REMOTE.format("show(nonce, {'n': 1})"), ("1", "test_f"), requests={"test_f": big})
-    assert result["observations"]["test_f"] == {"observation": {"n": 1}}
-    assert seen["observation"] == {"n": 2}
+    assert unmeasured(result["observations"]["test_f"]) == {"n": 1}
+    assert unmeasured(seen) == {"n": 2}
     assert result["cpu_seconds"] < 3
 
 
@@ -638,6 +727,32 @@ except OSError:
 
 
 @walled
+def test_no_file_outside_the_scratch_can_be_changed():
+    code = """
+import os, stat
+hits = []
+for folder, folders, files in os.walk('/'):
+    own = ('/tmp', '/scratch', '/dev/shm', '/dev/pts', '/proc')
+    if folder in own or 'site-packages/' in folder:
+        folders.clear()
+        continue
+    for name in files[:1]:
+        path = os.path.join(folder, name)
+        if os.path.islink(path):
+            continue
+        for change in (os.utime, lambda p: os.chmod(p, 0o666), os.unlink):
+            try:
+                change(path)
+            except OSError:
+                continue
+            hits.append(path)
+open('/dev/null', 'w').write('still there')
+print(hits)
+"""
+    assert text(run(code, cell_cpu_s=20, cell_wall_s=30), 0) == "[]\n"
+
+
+@walled
 def test_rights_cannot_be_regained():
     code = """
 import ctypes, os
@@ -651,6 +766,43 @@ print(libc.shmget(0, 4096, 0o1600), libc.memfd_create(b'x', 0), libc.msgget(0, 0
 print(libc.syscall(56 if os.uname().machine == 'x86_64' else 220, 0x10000000 | 17, 0, 0, 0, 0))
 """
     assert text(run(code), 0) == "0 0 0 0 0\n1 True\n[-1, -1, -1]\n-1 -1\n-1 -1 -1\n-1\n"
+
+
+@walled
+def test_denied_system_calls_really_are():
+    _, column = system_calls.MACHINES[os.uname().machine]
+    numbers = {name: n[column] for name, n in system_calls.DENIED_CALLS.items()}
+    code = """
+import ctypes, errno
+libc = ctypes.CDLL(None, use_errno=True)
+def call(number, *arguments):
+    ctypes.set_errno(0)
+    libc.syscall(number, *arguments)
+    return errno.errorcode.get(ctypes.get_errno())
+print({n for n, i in NUMBERS.items() if i is not None and call(i, *[-1] * 6) != 'EPERM'})
+print(call(435, 0, 0), call(463, 0), call(10_000, 0))
+""".replace("NUMBERS", repr(numbers))
+    assert text(run(code), 0) == "set()\nENOSYS ENOSYS ENOSYS\n"
+
+
+@walled
+def test_a_crash_writes_nothing_anywhere():
+    # A limit of 0 would still hand the core to the machine's crash reporter: core(5).
+    code = """
+import ctypes, resource
+print(resource.getrlimit(resource.RLIMIT_CORE))
+for change in ((resource.setrlimit, resource.RLIMIT_CORE, (0, 0)),
+               (resource.prlimit, 0, resource.RLIMIT_CORE, (0, 1)),
+               (resource.prlimit, 1, resource.RLIMIT_CORE, (0, 1))):
+    try:
+        change[0](*change[1:])
+        print('changed')
+    except (ValueError, OSError):
+        pass
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+"""
+    result = run(code)
+    assert statuses(result) == ["ok"] and text(result, 0) == "(1, 1)\n"
 
 
 # --- running it ----------------------------------------------------------------------------------

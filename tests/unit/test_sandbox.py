@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import struct
 import sys
@@ -14,7 +15,7 @@ import nbformat
 import pytest
 
 from autograde import execution
-from autograde.sandbox import kernel_server, launcher
+from autograde.sandbox import kernel_server, launcher, system_calls
 from autograde.sandbox import probe as probing
 from autograde.sandbox.channel import GREETING, Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import REPOSITORY, SandboxError, SandboxUnavailable
@@ -53,12 +54,61 @@ def test_wall_seen_from_inside(wall):
         seen = server.check()
     finally:
         server.close()
-    assert seen["capabilities"] == 0 and not seen["user_namespaces"]
+    found = probing.judged(wall, seen, probing.namespaces())
+    assert "NOT" not in str(found) and found.works, seen
+    assert seen["capabilities"] == 0 and seen["no_new_privs"] and not seen["user_namespaces"]
     assert seen["writable"] == [] and seen["scratch"]
     assert seen["processes"] == 2 and seen["jobs"] == []
     assert set(seen["interfaces"]) <= {"lo"}
-    assert seen["uid"] not in (0, os.getuid()) or os.geteuid() != 0
+    assert seen["uid"] == kernel_server.STUDENT
+    assert all(seen["held"].values())
+    outside = probing.namespaces()
+    assert [name for name in seen["namespaces"] if seen["namespaces"][name] == outside[name]] == []
     assert not server.folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("flag", "change"),
+    [
+        ("network", {"interfaces": ["lo", "eth0"]}),
+        ("filesystem", {"writable": ["/usr"]}),
+        ("filesystem", {"jobs": ["k1"]}),
+        ("filesystem", {"scratch": False}),
+        ("pids", {"processes": 100}),
+        ("user", {"capabilities": 1 << 21}),
+        ("user", {"no_new_privs": False}),
+        ("user", {"uid": 0}),
+        ("user", {"user_namespaces": True}),
+        ("environment", {"environment": ["HOME", "TOKEN"]}),
+        ("environment", {"descriptors": ["/srv/gradebook.db"]}),
+        ("system_calls", {"seccomp": False}),
+        *((flag, {"held": {name: False}}) for flag, name in (
+            ("memory", "memory"), ("cpu", "cpu"), ("processes", "processes"),
+            ("file_size", "file_size"), ("scratch_size", "scratch_size"), ("core_dumps", "core"),
+        )),
+        *((flag, {"namespaces": {name: "ours"}}) for flag, name in (
+            ("network", "net"), ("filesystem", "mnt"), ("pids", "pid"), ("ipc", "ipc"),
+        )),
+    ],
+)  # fmt: skip
+def test_probe_says_what_is_missing(flag, change):
+    names = ("memory", "cpu", "processes", "file_size", "scratch_size", "core")
+    seen = {
+        "uid": 1000, "processes": 2, "interfaces": [], "capabilities": 0, "no_new_privs": True,
+        "namespaces": dict.fromkeys(kernel_server.NAMESPACES, "its own"),
+        "user_namespaces": False, "writable": [], "scratch": True, "jobs": [],
+        "environment": ["HOME"], "descriptors": [], "seccomp": True,
+        "held": dict.fromkeys(names, True),
+    }  # fmt: skip
+    outside = dict.fromkeys(kernel_server.NAMESPACES, "ours")
+    assert "NOT" not in str(probing.judged("bwrap", seen, outside))
+    for name, value in change.items():
+        seen[name] = {**seen[name], **value} if isinstance(value, dict) else value
+    found = probing.judged("bwrap", seen, outside)
+    assert not getattr(found, flag)
+    walls = ("network", "filesystem", "pids", "ipc", "user", "environment")
+    assert found.works == (flag not in walls)
+    assert flag in found.why_not or flag.replace("_", " ") in str(found) or not found.works
 
 
 @pytest.mark.parametrize("wall", [*WALLS, "none"])
@@ -99,7 +149,7 @@ def test_over_tcp_where_there_are_no_unix_sockets(monkeypatch):
 
 
 def test_kernels_as_programs_where_there_is_no_fork(monkeypatch):
-    server = kernel_server.Server({"namespaces": False, "user_namespace": False, "warm": False})
+    server = kernel_server.Server({"namespaces": False, "warm": False})
     monkeypatch.delattr(os, "fork", raising=False)
     job = Path(launcher.tempfile.mkdtemp(prefix="ag"))
     request = {
@@ -194,15 +244,16 @@ def test_layout_hides_the_instructors_half_inside_the_environment(tmp_path, monk
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 def test_seccomp_program_decides_as_it_should(machine):
-    code = [
-        struct.unpack("=HBBI", kernel_server.seccomp_program(machine)[i : i + 8])
-        for i in range(0, len(kernel_server.seccomp_program(machine)), 8)
-    ]
-    architecture, column = kernel_server.MACHINES[machine]
+    raw = system_calls.program(machine)
+    code = [struct.unpack("=HBBI", raw[i : i + 8]) for i in range(0, len(raw), 8)]
+    architecture, column = system_calls.MACHINES[machine]
 
-    def decide(number, first=0, arch=architecture):
+    def decide(number, *arguments, arch=architecture):
         """Run the filter as the kernel would."""
-        data, value, at = {0: number, 4: arch, 16: first}, 0, 0
+        data = {0: number, 4: arch, **dict.fromkeys(range(16, 64, 4), 0)}
+        for index, argument in enumerate(arguments):
+            data[16 + 8 * index], data[20 + 8 * index] = argument & 0xFFFFFFFF, argument >> 32
+        value, at = 0, 0
         while True:
             kind, yes, no, operand = code[at]
             at += 1
@@ -214,19 +265,59 @@ def test_seccomp_program_decides_as_it_should(machine):
                 taken = {0x15: value == operand, 0x45: value & operand, 0x25: value > operand}[kind]
                 at += yes if taken else no
 
-    allow, denied = 0x7FFF0000, 0x50001
-    for numbers in kernel_server.DENIED_CALLS.values():
-        assert decide(numbers[column]) == denied
-    clone, socket_call = kernel_server.CLONE_CALL[column], kernel_server.SOCKET_CALL[column]
-    assert decide(clone, 0x11) == allow and decide(clone, 0x10000011) == denied
-    assert decide(kernel_server.CLONE3_CALL[column]) == 0x50000 | 38
+    allow, error = 0x7FFF0000, 0x50000
+    denied, no_call, no_family, no_protocol = error | 1, error | 38, error | 97, error | 93
+    for numbers in system_calls.DENIED_CALLS.values():
+        if numbers[column] is not None:
+            assert decide(numbers[column]) == denied
+    clone, socket_call = system_calls.CLONE[column], system_calls.SOCKET[column]
+    assert decide(clone, 0x11) == allow and decide(clone, 0x3D0F00) == allow  # fork, a thread
+    for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):
+        assert decide(clone, flag | 0x11) == denied
+    assert decide(system_calls.CLONE3[column]) == no_call
     for family in range(50):
-        assert (decide(socket_call, family) == allow) == (family in (1, 2, 10, 16))
-    assert decide(63) == allow and decide(1) == allow
+        for kind in (1, 2, 3):
+            found = decide(socket_call, family, kind, 0)
+            assert found == (allow if family in (1, 2, 10, 16) else no_family)
+        pair = decide(system_calls.SOCKETPAIR[column], family, 1, 0)
+        assert pair == (allow if family == 1 else no_family)
+    for protocol in range(300):
+        for family, known in ((2, (0, 6, 17)), (10, (0, 6, 17)), (16, (0,))):
+            found = decide(socket_call, family, 1, protocol)
+            assert found == (allow if protocol in known else no_protocol)
+    set_limit, ask_limit = system_calls.SETRLIMIT[column], system_calls.PRLIMIT[column]
+    assert decide(set_limit, 4, 1 << 40) == denied and decide(set_limit, 7, 1 << 40) == allow
+    assert decide(ask_limit, 0, 4, 0, 1 << 40) == allow
+    for pointer in (8, 1 << 32, 1 << 40 | 8):
+        assert decide(ask_limit, 0, 4, pointer) == denied
+        assert decide(ask_limit, 0, 7, pointer) == allow
+    assert decide(system_calls.SETAFFINITY[column]) == error
+    assert decide(63) == allow and decide(1) == allow and decide(462) == allow
+    assert decide(463) == no_call and decide(0x40000000 | 1) == no_call
     assert decide(1, arch=0x40000003) == 0x80000000  # 32-bit calls have other numbers
-    assert kernel_server.seccomp_program("vax") is None
-    if machine == "x86_64":
-        assert decide(0x40000000 | 1) == 0x50000 | 38
+    assert system_calls.program("vax") is None
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_system_calls_have_the_numbers_of_the_kernels_headers(machine):
+    if not HEADERS[machine].is_file():
+        pytest.skip("no kernel headers here")
+    table = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[machine].read_text()))
+    _, column = system_calls.MACHINES[machine]
+    for name, numbers in system_calls.DENIED_CALLS.items():
+        found = table.get(name)
+        assert found is None or int(found) == numbers[column], name
+        assert numbers[column] is None or found is not None or numbers[column] > 450, name
+    for name in ("clone", "clone3", "socket", "socketpair", "setrlimit"):
+        assert int(table[name]) == getattr(system_calls, name.upper())[column]
+    assert int(table["prlimit64"]) == system_calls.PRLIMIT[column]
+    assert int(table["sched_setaffinity"]) == system_calls.SETAFFINITY[column]
 
 
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
@@ -451,8 +542,8 @@ def test_channel_refuses_what_does_not_speak_the_protocol(tmp_path, said):
 # --- outputs -------------------------------------------------------------------------------------
 
 
-def fed(*messages, limit=1000, observe=False):
-    outputs = Outputs(limit, observe)
+def fed(*messages, limit=1000, nonce=""):
+    outputs = Outputs(limit, nonce)
     for kind, content in messages:
         raw = content if isinstance(content, bytes) else json.dumps(content).encode()
         outputs.feed(kind, raw)
@@ -546,12 +637,42 @@ def test_metadata_and_mime_types_are_checked():
     assert items[0]["metadata"] == {"image/png": {"width": 3}}
 
 
-def test_observations_are_collected_apart():
-    bundle = {"data": {OBSERVATION_MIME: {"nonce": "n", "observation": {"x": float("nan")}}}}
-    outputs, items = fed(("display_data", bundle), stream("hidden"), observe=True)
-    assert outputs.observations[0]["nonce"] == "n"
-    outputs, items = fed(("display_data", bundle))
-    assert outputs.observations == [] and list(items[0]["data"]) == [OBSERVATION_MIME]
+def observed(nonce, observation, mime=OBSERVATION_MIME):
+    return ("display_data", {"data": {mime: {"nonce": nonce, "observation": observation}}})
+
+
+def test_the_first_observation_with_the_nonce_is_kept_and_no_output():
+    others = [observed("m", {"x": 1}), observed("n", [1]), observed("n", 7), stream("n")]
+    others += [("display_data", b"n"), ("display_data", b'{"data": "n"}'), ("stream", b'["n"]')]
+    right = observed("n", {"x": float("nan"), "y": 1})
+    outputs, items = fed(*others, right, observed("n", {"x": 2}), nonce="n")
+    assert outputs.observation["y"] == 1 and items == []
+    outputs, items = fed(right)
+    assert outputs.observation is None and list(items[0]["data"]) == [OBSERVATION_MIME]
+    outputs, _ = fed(observed("n", {"x": "y" * (9 << 20)}), nonce="n")
+    assert outputs.observation is None and outputs.too_large
+
+
+def test_what_takes_far_more_memory_than_bytes_is_not_taken_apart():
+    # three bytes of JSON for a list of 56
+    crowd = (
+        b'{"name": "stdout", "text": "' + b"x" * 999 + b'", "more": [' + b"[]," * 400_000 + b"1]}"
+    )
+    started = time.process_time()
+    outputs, items = fed(("stream", crowd), ("display_data", crowd), *[observed("n", {})] * 2)
+    assert outputs.truncated and "cut off" in items[0]["text"]
+    large = observed("n", {"cases": [[] for _ in range(400_000)]})
+    assert fed(large, nonce="n")[0].observation is None
+    wide = {"data": {"application/json": list(range(400_000))}}
+    outputs, items = fed(("display_data", wide))
+    assert outputs.truncated and len(items) == 1
+    assert time.process_time() - started < 3
+
+
+def test_names_of_displays_are_short():
+    display = {"data": {"text/plain": "a"}, "transient": {"display_id": "x" * 100_000}}
+    outputs, _ = fed(("display_data", display), limit=1_000_000)
+    assert outputs._displays == {}
 
 
 def test_messages_are_taken_apart_with_care():
