@@ -98,7 +98,7 @@ def returns_explorer(
             ),
         ],
         reading=[_reading(picture, k) for k in range(len(GAMMAS))],
-        fact=fact,
+        fact=f"One thing is off in this picture. {fact}" if fact else "",
         description="Two panels over the steps of an episode. Left: the return at each step when "
         "the only reward, 1, comes at step 50. Right: the returns of 120 steps with a reward of 1 "
         "each, once when the pole fell after them, once when only the time was up.",

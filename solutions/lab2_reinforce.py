@@ -16,7 +16,7 @@
 #
 # In lab 1 the world was a table small enough to solve exactly.
 # Now it is a cart with a pole on it, whose equations you never get to see. All you can do is push, look what happens, and learn from it.
-# In this lab you write REINFORCE, the oldest and simplest policy gradient algorithm, five small functions in all, and you train a neural network with it that balances the pole after about a second of computing.
+# In this lab you write REINFORCE, the simplest policy gradient algorithm, in five small pieces, and train a neural network with it that balances the pole after about a second of computing.
 #
 # **When you are done you will be able to**
 #
@@ -70,7 +70,7 @@ device = choose_device()
 #
 # | symbol | in code | meaning |
 # |---|---|---|
-# | $s_t$ | `obs` | what the agent sees at step $t$ |
+# | $s_t$ | `obs` | what the agent sees at step $t$; in CartPole that is the whole state, so we use the same word for both |
 # | $a_t$ | `actions` | what it does |
 # | $r_t$ | `rewards` | what it gets for that |
 # | $\pi_\theta(a \mid s)$ | `policy`, `logits` | probability of action $a$ in state $s$; $\theta$ are the network's parameters |
@@ -253,7 +253,8 @@ class PolicyNetwork(nn.Module):
         hidden: units of a hidden layer.
 
     forward: obs [..., O] -> logits [..., A], with any number of leading dimensions (also none).
-    At the start the mean entropy of the policy is at least 90 % of ln A, the largest possible.
+    At the start the mean entropy of the policy is at least 90 % of ln A (its value when all actions
+    are equally likely), on observations drawn from a standard normal distribution.
     """
 
     def __init__(self, obs_dim: int, n_actions: int, hidden: int = 64):
@@ -405,7 +406,7 @@ returns_explorer(discounted_returns)
 #
 # $0.99^{50} \approx 0.61$, but $0.9^{50} \approx 0.005$: with $\gamma = 0.9$ it is as good as gone. A discount that looks close to another one can mean a very different horizon.
 #
-# The right picture shows why the two endings must not be confused. When the pole fell, the last steps have low returns, and rightly so: these are the steps that could not save it. When only the time was up, the same steps are as good as all others. A learner that takes the second for the first punishes its best episodes at the end.
+# The right picture shows why the two endings must not be confused. When the pole fell, the last steps have low returns, and rightly so: these are the steps that could not save it. When only the time was up, the same steps are as good as all others. A learner that takes one for the other punishes the end of its best episodes.
 # </details>
 
 # %% [markdown]
@@ -571,24 +572,24 @@ def as_batch(episodes: list[Episode], gamma: float, worth_when_time_is_up: float
 def follow_the_gradient(loss_function, seed: int, rounds: int = 30, learning_rate: float = 3.0):
     """Plain gradient descent on a loss, a fresh batch of 32 episodes each round.
 
-    Returns the mean return and the length of the gradient, both [rounds].
+    Returns the mean return and the largest entry of the gradient, both [rounds].
     """
     torch.manual_seed(seed)
     policy, generator = PolicyNetwork(4, 2), torch.Generator().manual_seed(seed)
     envs = make_envs("CartPole-v1", num_envs=32, seed=seed)
     parameters = list(policy.parameters())
-    mean_returns, lengths = [], []
+    mean_returns, largest = [], []
     for _ in range(rounds):
         episodes = play(envs, policy, generator)
         obs, actions, returns = as_batch(episodes, gamma=0.99, worth_when_time_is_up=100.0)
         loss = loss_function(policy(obs), actions, standardize(returns))
-        gradient = torch.autograd.grad(loss, parameters)
+        slopes = torch.autograd.grad(loss, parameters, allow_unused=True, materialize_grads=True)
         with torch.no_grad():
-            for parameter, slope in zip(parameters, gradient, strict=True):
+            for parameter, slope in zip(parameters, slopes, strict=True):
                 parameter -= learning_rate * slope
         mean_returns.append(len(obs) / len(episodes))
-        lengths.append(torch.cat([slope.flatten() for slope in gradient]).norm().item())
-    return mean_returns, lengths
+        largest.append(max(slope.abs().max().item() for slope in slopes))
+    return mean_returns, largest
 
 
 # %% [markdown]
@@ -601,24 +602,24 @@ with todo_guard():
     losses = {"your loss": reinforce_loss, "the exhibit": exhibit_loss}
     for (name, loss), (color, style) in zip(losses.items(), figures.CYCLE, strict=False):
         for seed in range(3):
-            mean_returns, lengths = follow_the_gradient(loss, seed)
+            mean_returns, largest = follow_the_gradient(loss, seed)
             label = name if seed == 0 else None
             left.plot(mean_returns, color=color, ls=style, label=label)
-            right.semilogy(lengths, color=color, ls=style, label=label)
+            right.semilogy(largest, color=color, ls=style, label=label)
     left.set_ylabel("mean return of 32 episodes")
-    right.set_ylabel("length of the gradient")
+    right.set_ylabel("largest entry of the gradient")
     for axes in (left, right):
         axes.set_xlabel("gradient steps")
     left.legend(frameon=False)
     figures.show(
         fig,
         alt="Left: with your loss the mean return of three runs rises from 22 to several hundred; "
-        "with the exhibit it stays at 22. Right: the exhibit's gradient is about 100 million times "
-        "shorter than that of your loss.",
+        "with the exhibit it stays at 22. Right: the exhibit's gradient is about 10 million times "
+        "smaller than that of your loss.",
     )
 
 # %% [markdown]
-# The exhibit does not learn slowly. It does not learn at all: its gradient is a hundred million times too short. Find out why before you open the answer; the next cell has what you need.
+# The exhibit does not learn slowly. It does not learn at all: its gradient is some ten million times too small. Find out why before you open the answer; the next cell has what you need.
 
 # %% tags=["skip-execution"]
 with todo_guard():
@@ -644,7 +645,7 @@ with todo_guard():
 #
 # No action meets its own return, so nothing can be learned about actions. And nothing complains: the loss is a number, the code runs, the optimizer steps. Optimizers such as Adam even divide the gradient by its own size, and so walk around at random on the rounding errors.
 #
-# Two habits that would have caught it: look at the shape of every product once, and look at the length of the gradient. This is why `reinforce_step` below returns it.
+# Two habits that would have caught it: look at the shape of every product once, and look at the size of the gradient. This is why `reinforce_step` below returns its length.
 # </details>
 
 # %% [markdown]
@@ -718,7 +719,7 @@ hidden_test("lab2_reinforce/reinforce_step", reinforce_step)
 # </details>
 # <details><summary>Help, grad_norm is 0, or I get "'NoneType' object has no attribute 'norm'"</summary>
 #
-# The gradient exists between `backward()` and the moment it is cleared. Measure it there.
+# The gradient exists between `backward()` and the moment it is cleared. Measure it there. (A layer that your network has but does not use never gets one.)
 # </details>
 
 # %% [markdown]
@@ -900,8 +901,10 @@ with todo_guard():
 def gradient_from(policy: nn.Module, episode: Episode, weights: torch.Tensor) -> torch.Tensor:
     """One episode's estimate of the policy gradient, over all parameters: weights [T] -> [D]."""
     log_probs = select_log_probs(policy(episode.obs), episode.actions)
-    gradient = torch.autograd.grad((weights * log_probs).sum(), list(policy.parameters()))
-    return torch.cat([part.flatten() for part in gradient])
+    total = (weights * log_probs).sum()
+    parameters = list(policy.parameters())
+    slopes = torch.autograd.grad(total, parameters, allow_unused=True, materialize_grads=True)
+    return torch.cat([slope.flatten() for slope in slopes])
 
 
 # %% tags=["skip-execution"]
@@ -1012,9 +1015,8 @@ def learn_doors(each_by_itself: bool, gamma: float, seed: int, rounds: int = 60)
             weights = torch.cat([standardize(r) for r in returns])
         else:
             weights = standardize(torch.cat(returns))
-        obs, actions = (
-            torch.cat(part) for part in ([e.obs for e in episodes], [e.actions for e in episodes])
-        )
+        obs = torch.cat([e.obs for e in episodes])
+        actions = torch.cat([e.actions for e in episodes])
         reinforce_step(policy, optimizer, obs, actions, weights)
         success.append(sum(e.rewards.sum().item() for e in episodes) / len(episodes))
     return success

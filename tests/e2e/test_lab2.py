@@ -1,0 +1,210 @@
+"""Lab 2 as it is released: in step, runs top to bottom, and lives in JupyterLab in Chromium."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import json
+import re
+import resource
+
+import pytest
+from lab_browser import ROOT, SECOND, LabPage
+from test_lab5 import run_all
+from test_lab_in_browser import check_images, check_prose, check_replay, message, outputs, printed
+
+from autograde import build, judge
+from autograde.corpus import solved_notebook
+from autograde.course import Course
+
+COURSE = Course(ROOT)
+LAB = "lab2_reinforce"
+EXPLORER = "returns_explorer("
+TRAINING = "history = train(run, config)"
+
+
+def notebook(solved: bool) -> dict:
+    """The released notebook, with the solution pasted in or as it is."""
+    released = json.loads(COURSE.release_path(LAB).read_bytes())
+    content = solved_notebook(COURSE, LAB) if solved else released
+    for cell in content["cells"]:
+        cell["source"] = "".join(cell["source"])
+    return content
+
+
+def test_the_release_is_what_the_source_generates():
+    assert build.out_of_step(COURSE, LAB) is None
+
+
+def cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
+    before = cpu_of_children()
+    found = run_all(notebook(solved=True), monkeypatch)
+    assert cpu_of_children() - before < 60
+    assert [o.text for _, o in found if o.get("name") == "stderr"] == []
+    said = "".join(o.text for _, o in found if o.get("name") == "stdout")
+    for name in judge.exercises(LAB):
+        assert f"{name}: correct on all" in said
+    assert sum("image/png" in str(o) for _, o in found) == 6
+    assert sum("SliderFigure" in str(o.get("data", "")) for _, o in found) == 1
+    assert sum("<video" in str(o.get("data", "")) for _, o in found) == 3
+    # What the text says about the figures.
+    assert "gamma 0.99: over the batch, last 10 rounds: 1.00" in said
+    assert "gamma 0.99: each episode by itself, last 10 rounds: 0.00" in said
+    shares = re.search(r"reward-to-go (\d+)%, minus a baseline (\d+)%", str(found))
+    assert 15 < int(shares[1]) < 35 and 5 < int(shares[2]) < 20
+    assert "Solved (goal 475) after" in str(found)
+
+
+@pytest.mark.slow
+def test_an_untouched_notebook_fails_in_its_test_cells_only(monkeypatch):
+    found = run_all(notebook(solved=False), monkeypatch, allow_errors=True)
+    failed = {
+        cell.metadata.get("nbgrader", {}).get("grade_id", cell.source)
+        for cell, output in found
+        if output.output_type == "error"
+    }
+    assert failed == {f"test_{name}" for name in judge.exercises(LAB)}
+    assert [o.text for _, o in found if o.get("name") == "stderr"] == []
+
+
+# Whoever writes the functions one after the other meets every demonstration half-way.
+@pytest.mark.slow
+@pytest.mark.parametrize("written", range(1, 5))
+def test_a_demonstration_never_fails_for_what_comes_later(monkeypatch, written):
+    content, right = notebook(solved=False), notebook(solved=True)
+    names = judge.exercises(LAB)
+    for cell, solution in zip(content["cells"], right["cells"], strict=True):
+        meta = cell["metadata"].get("nbgrader", {})
+        if meta.get("grade_id") in names[:written]:
+            cell["source"] = solution["source"]
+        if meta.get("grade") and not meta.get("solution"):
+            cell["source"] = "pass"  # the checks are met elsewhere
+        cell["source"] = cell["source"].replace("num_envs=1000", "num_envs=8")
+    found = run_all(content, monkeypatch, allow_errors=True)
+    errors = [(c.source, o) for c, o in found if o.output_type == "error"]
+    assert errors == []
+    said = "".join(o.text for _, o in found if o.get("name") == "stdout")
+    assert f"{names[written]} is not written yet" in said
+
+
+# --- in the browser --------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(chromium, server, content, name):
+    """The notebook open in JupyterLab; on the way out, that the browser had nothing to complain."""
+    path = server.workspace / name / f"{LAB}.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    lab = LabPage(chromium, server, f"{name}/{LAB}.ipynb", viewport=(1280, 1000))
+    try:
+        yield lab
+        assert lab.trouble == []
+    except BaseException:
+        with contextlib.suppress(Exception):
+            lab.screenshot(f"failed_{name}")
+        raise
+    finally:
+        lab.close()
+
+
+def run_up_to(lab, last: int) -> None:
+    for cell in lab.cells():
+        if cell["type"] == "code" and cell["index"] <= last:
+            done = lab.run_cell(cell["index"])
+            if not done["grade_id"].startswith("test_"):
+                assert outputs(done, "error") == [], done["source"]
+                assert printed(done, "stderr") == "", done["source"]
+
+
+def drawing(lab, cell) -> dict:
+    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
+    return lab.page.evaluate(
+        """(index) => {
+          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
+          return {
+            lines: [...root.querySelectorAll('g .line')].map((node) => node.getAttribute('d')),
+            reading: root.querySelector('output').textContent,
+            fact: root.querySelector('.fact')?.textContent ?? '',
+          };
+        }""",
+        cell,
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_solved_in_the_browser(chromium, server):
+    """Text, pictures and videos are there; the discount slider moves by keyboard."""
+    with opened(chromium, server, notebook(solved=True), "lab2_solved") as lab:
+        check_prose(lab)
+        training = lab.find(line=TRAINING)
+        exhibit = lab.find(line='losses = {"your loss"')
+        run_up_to(lab, training + 2)  # with the trained agent's video
+        explorer = lab.find(line=EXPLORER)
+        lab.show(explorer - 1)
+        before = drawing(lab, explorer)
+        assert before["fact"] == "" and "50 steps away is worth 0.605" in before["reading"]
+        slider = lab.cell(explorer).get_by_role("slider", name=re.compile("^gamma"))
+        assert slider.get_attribute("aria-valuetext") == "0.99"
+        lab.cell(explorer).locator(".slider-figure svg").first.click()
+        for _ in range(10):
+            lab.page.keyboard.press("Tab")
+            if slider.evaluate("(node) => node === document.activeElement"):
+                break
+        else:
+            raise AssertionError("ten times Tab from the drawing does not reach the slider")
+        for value in ("0.98", "0.97", "0.95", "0.9"):
+            lab.page.keyboard.press("ArrowLeft")
+            lab.wait(
+                """([index, text]) => window.course.notebook().widgets[index].node
+                  .querySelector('.slider-figure output').textContent.startsWith(text)""",
+                [explorer, f"gamma {value}:"],
+                timeout=20 * SECOND,
+            )
+        after = drawing(lab, explorer)
+        assert "50 steps away is worth 0.00515" in after["reading"]
+        assert all(a != b for a, b in zip(after["lines"], before["lines"], strict=True))
+        assert not any("NaN" in d for d in after["lines"])
+
+        assert len(check_images(lab)) >= 3
+        played = check_replay(lab, training + 2)
+        assert played > 2 * check_replay(lab, training - 2)  # it holds the pole for longer
+        for theme in ("Light", "Dark"):
+            lab.theme(f"JupyterLab {theme}")
+            for name, cell in (("explorer", explorer), ("exhibit", exhibit), ("train", training)):
+                lab.show(cell, ".jp-Cell-outputWrapper")
+                lab.screenshot(f"lab2_{theme.lower()}_{name}")
+        lab.theme("JupyterLab Light")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(600)
+def test_a_wrong_function_in_the_browser(chromium, server):
+    """Returns that look back: the check names it, the slider draws it and says what is off."""
+    wrong = ROOT / "tests" / "corpus" / LAB / "discounted_returns" / "bad_forward_order.py"
+    content = copy.deepcopy(notebook(solved=True))
+    for cell in content["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == "discounted_returns":
+            cell["source"] = wrong.read_text(encoding="utf-8")
+    with opened(chromium, server, content, "lab2_wrong") as lab:
+        explorer = lab.find(line=EXPLORER)
+        run_up_to(lab, explorer)
+        check = lab.cells()[lab.find(grade_id="test_discounted_returns")]
+        assert len(outputs(check, "error")) == 1
+        lab.show(check["index"])
+        lab.screenshot("lab2_wrong_check")
+        assert "The sum runs forwards" in message(lab, check["index"])
+        lab.show(explorer - 1)
+        picture = drawing(lab, explorer)
+        assert picture["fact"].startswith("One thing is off in this picture. At gamma = 0.99: ")
+        assert "after step 50 nothing more comes" in picture["fact"]
+        lab.screenshot("lab2_wrong_explorer")
