@@ -212,6 +212,14 @@ def first_fact_off(picture: ReturnsPicture) -> tuple[str, float]:
                 f"when the time is up, the return at the last step is {expected:.4g}; yours is "
                 f"{off}. Look at what the last value counts there.",
             )
+    for k in order:
+        expected = float(np.power(GAMMAS[k], np.arange(LIMIT)).sum())
+        if off := _off(picture.cut[k, 0], expected):
+            return _at(
+                k,
+                "when the time is up, with the rest as last value, step 0 is worth as much as 500 "
+                f"rewards in a row, {expected:.4g}; yours is {off}.",
+            )
     return "", FIRST_GAMMA
 
 

@@ -61,7 +61,9 @@ def test_wrong_functions_get_their_wrong_picture_and_the_fact_that_is_off():
         if isinstance(shown, Note):
             assert shown.text.startswith("No picture yet: "), name
         elif name not in UNSEEN:
-            assert shown.spec["fact"].startswith("One thing is off in this picture. At gamma = "), name
+            assert shown.spec["fact"].startswith("One thing is off in this picture. At gamma = "), (
+                name
+            )
             assert "; " in shown.spec["fact"] or "not finite" in shown.spec["fact"], name
 
 
