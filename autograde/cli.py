@@ -151,8 +151,9 @@ def grade(
     Marks go to the gradebook, executed notebooks to autograde/autograded, pages for the students
     to autograde/feedback. What has been graded and has not changed is not graded again, so that
     a stopped run goes on where it was. The hidden tests' inputs are drawn once and kept, so that
-    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every submission has a mark (0 points
-    for one that cannot be read), 1 when some could not be given one, 2 for wrong arguments.
+    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every
+    submission has a mark (0 points for one that cannot be read), 1 when some could not be given
+    one, 2 for wrong arguments.
     """
     from autograde.course import Course
 
@@ -264,11 +265,18 @@ def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int
 
     from autograde.build import write_atomically
     from autograde.intake import one_line, shown
+    from autograde.sandbox.probe import probe
 
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("grading", total=None)
+
+        def on_start(total: int) -> None:
+            if options["sandbox"] != "auto":  # that is each worker's to find out
+                text = escape(f"Isolation: {probe(options['sandbox'])}")
+                progress.console.print(text, soft_wrap=True)
+            progress.update(task, total=total)
 
         def on_row(row) -> None:
             mark = "no mark" if row.score is None else f"{row.score:g}/{row.max:g}"
@@ -282,7 +290,7 @@ def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int
         result = grade_class(
             course,
             lab,
-            on_start=lambda total: progress.update(task, total=total),
+            on_start=on_start,
             on_row=on_row,
             **options,
         )

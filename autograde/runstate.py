@@ -21,10 +21,10 @@ class RunState:
     """The state of grading one lab, under autograde/state/LAB/ (the instructor's machine only).
 
     run.json: the secret seed of the hidden tests' inputs. It stays the same, so that everyone is
-    asked the same whenever they hand in, and grading again gives the same marks. graded/STUDENT.json:
-    the key of what was graded (submission, release, course code) and its row. Each file is written
-    whole or not at all, and a row only after the gradebook holds the marks; so after a kill, what
-    has a row is done and the rest is graded.
+    asked the same whenever they hand in, and grading again gives the same marks.
+    graded/STUDENT.json: the key of what was graded (submission, release, course code) and its row.
+    Each file is written whole or not at all, and a row only after the gradebook holds the marks;
+    so after a kill, what has a row is done and the rest is graded.
     """
 
     def __init__(self, course: Course, lab: str):

@@ -12,12 +12,17 @@ Stock is nbgrader as it comes: its own preprocessors, a plain ipykernel for each
 after the other, on a course of its own that knows nothing of this course's configuration. Its
 assignment holds the lab's hidden tests, which then judge inside the kernel. They leave out what
 nbgrader has no counterpart for, the naming of mistakes, which would cost stock many seconds for
-each wrong answer (--stock-names-mistakes leaves it in). Ours is `python -m autograde grade`,
+each wrong answer (--stock-names-mistakes leaves it in). Both sides draw the tests' inputs from one
+seed. Ours is `python -m autograde grade`,
 mistakes named, students' code in the sandbox; without the feedback pages, which `nbgrader
-autograde` does not write either, and once with them.
+autograde` does not write either, and once with them. Both gradebooks know the assignment
+beforehand.
 
-CPU seconds are those of the command and of every process below it that has ended. Memory is what
-Linux calls resident (a page that processes share counts in each of them), read five times a second.
+CPU seconds are those of the command and of all processes below it, counted by a control group where
+one can be made (as root). Elsewhere they are those of the processes that have been waited for, and
+for our kernels, whose time Linux gives to nobody, what our command counts, which is a little less.
+Memory is what Linux calls resident (a page that processes share counts in each of them), read five
+times a second.
 """
 
 from __future__ import annotations
@@ -57,6 +62,9 @@ c.Execute.timeout = 600
 """
 NBGRADER = [sys.executable, "-m", "nbgrader"]
 IMPORT = "from autograde.hidden import hidden_test\n"
+SEED = """import autograde.hidden
+autograde.hidden._SEED = {seed}
+"""
 NO_NAMES = """import autograde.judge.mistakes
 autograde.judge.mistakes.known_mistakes = lambda *_: ({}, {})
 """
@@ -85,10 +93,14 @@ class Failed(Exception):
 
 def make_course(folder: Path, count: int, seed: int):
     """A course in `folder` with a class that has handed in; deterministic in `seed`."""
-    from autograde import demo
+    from autograde import build, demo
     from autograde.course import Course
 
     course, material = demo.start_course(Course(ROOT), folder)
+    build.register(course, demo.LAB)
+    run_state = course.state / demo.LAB / "run.json"
+    run_state.parent.mkdir(parents=True, exist_ok=True)
+    run_state.write_text(json.dumps({"seed": seed}), encoding="utf-8")
     rng = random.Random(seed)
     for number in range(count):
         notebook = json.dumps(submission(material, number, rng))
@@ -112,15 +124,16 @@ def submission(material, number: int, rng: random.Random) -> dict:
     return demo.with_line(material, rng.randrange(len(material.names)), rng.choice(RAISES))
 
 
-def make_stock(course, folder: Path, names_mistakes: bool) -> Path:
+def make_stock(course, folder: Path, names_mistakes: bool, seed: int) -> Path:
     """The course as a plain nbgrader one: source, release, gradebook, submissions."""
     from autograde import demo
 
     source = folder / "source" / demo.LAB / f"{demo.LAB}.ipynb"
     source.parent.mkdir(parents=True)
     notebook = json.loads(course.source_path(demo.LAB).read_text(encoding="utf-8"))
-    for cell in notebook["cells"] if not names_mistakes else ():
-        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + NO_NAMES)
+    extra = SEED.format(seed=seed) + ("" if names_mistakes else NO_NAMES)
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + extra)
     source.write_text(json.dumps(notebook), encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(STOCK_CONFIG, encoding="utf-8")
     done = subprocess.run(
@@ -157,6 +170,7 @@ def command(who: str, folder: Path) -> list[str]:
     if who == "stock":
         return [*NBGRADER, "autograde", LAB]
     ours = [sys.executable, "-m", "autograde", "grade", LAB, "--course", str(folder)]
+    ours += ["--json", str(folder / "results.json")]
     return ours if who == "pages" else [*ours, "--no-feedback"]
 
 
@@ -164,18 +178,71 @@ def run(who: str, template: Path, folder: Path) -> tuple[Cost, dict]:
     """Grade a fresh copy of a class in `folder`: what it took, and the marks. May raise Failed."""
     shutil.copytree(template, folder)
     log = folder / "log.txt"
-    with log.open("wb") as file:
+    with log.open("wb") as file, control_group() as group:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command(who, folder), cwd=folder, env=environment(folder), stdout=file, stderr=file
+            [*group.start, *command(who, folder)],
+            cwd=folder,
+            env=environment(folder),
+            stdout=file,
+            stderr=file,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
+        cpu = group.seconds()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise Failed(f"{NAMES[who]}: {last_line(log.read_text(errors='replace'))}")
     marks = read_marks(folder / (GRADEBOOK if who != "stock" else "gradebook.db"))
-    return Cost(who, wall, usage.ru_utime + usage.ru_stime), marks
+    if cpu is None:
+        cpu = usage.ru_utime + usage.ru_stime
+        if who != "stock":
+            rows = json.loads((folder / "results.json").read_text())["submissions"]
+            cpu += sum(row["cpu_seconds"] for row in rows)
+    return Cost(who, wall, cpu), marks
+
+
+@dataclass
+class Group:
+    """A control group that counts CPU time, or none. start: what a command line begins with."""
+
+    folder: Path | None
+    start: list[str]
+
+    def seconds(self) -> float | None:
+        if self.folder is None:
+            return None
+        if (self.folder / "cpuacct.usage").exists():  # version 1: nanoseconds
+            return int((self.folder / "cpuacct.usage").read_text()) / 1e9
+        text = (self.folder / "cpu.stat").read_text()
+        return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+@contextlib.contextmanager
+def control_group() -> Iterator[Group]:
+    folder = make_group()
+    if folder is None:
+        yield Group(None, [])
+        return
+    enter = f'echo $$ > {folder}/cgroup.procs && exec "$@"'
+    yield Group(folder, ["sh", "-c", enter, "sh"])
+    for _ in range(50):  # the last processes may be on their way out
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            break
+        time.sleep(0.1)
+
+
+def make_group() -> Path | None:
+    name = f"grading-{os.getpid()}-{time.monotonic_ns()}"
+    for root, counter in (("cpuacct", "cpuacct.usage"), ("unified", "cpu.stat"), ("", "cpu.stat")):
+        folder = Path("/sys/fs/cgroup") / root / name
+        with contextlib.suppress(OSError):
+            folder.mkdir()
+            if (folder / counter).exists():
+                return folder
+            folder.rmdir()
+    return None
 
 
 def read_marks(database: Path) -> dict[str, dict[str, float | None]]:
@@ -268,7 +335,8 @@ def measure_memory(options: argparse.Namespace, scratch: Path) -> list[str]:
 def measure(options: argparse.Namespace, scratch: Path, report) -> list[list[Cost]]:
     """One list of costs a round. Failed when a run fails, or when marks differ."""
     course = make_course(scratch / "ours", options.submissions, options.seed)
-    ours, stock = course.root, make_stock(course, scratch / "stock", options.stock_names)
+    stock = make_stock(course, scratch / "stock", options.stock_names, options.seed)
+    ours = course.root
     templates = {"stock": stock, "ours": ours, "pages": ours}
     rounds = []
     for number in range(options.rounds):

@@ -863,6 +863,7 @@ def test_server_that_dies_in_the_middle_counts_as_a_dead_kernel():
     result = engine.run({"notebook": cells, "limits": {"cell_wall_s": 15}})
     engine.close()
     assert statuses(result) == ["ok", "died", "ok"]
+    assert result["kernels_killed"] == 1
 
 
 @linux

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import pickle
@@ -16,7 +17,7 @@ from pathlib import Path
 import mini
 import pytest
 
-from autograde import aside, build, executors, grade
+from autograde import aside, build, executors, grade, processes
 from autograde.course import Course
 from autograde.errors import CourseError
 
@@ -86,6 +87,66 @@ def test_a_scheduler_that_does_not_answer_is_one_line(monkeypatch):
     with pytest.raises(CourseError, match="no Dask scheduler answers at tcp") as said:
         executors.connect("dask://127.0.0.1:1")
     assert said.value.status == 1 and "\n" not in str(said.value)
+
+
+# --- processes that run several jobs at a time ---------------------------------------------------
+
+
+def meet(folder, name, other):
+    """Wait until `other` runs too; the process's id."""
+    (folder / name).touch()
+    end = time.monotonic() + 60
+    while not (folder / other).exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def complain():
+    class Local(Exception):
+        """Cannot be sent anywhere."""
+
+    raise Local("in its own words")
+
+
+def test_processes_run_jobs_side_by_side_and_pass_on_what_they_raise(tmp_path):
+    pool = processes.Processes(2, functools.partial((tmp_path / "prepared").touch, exist_ok=False))
+    try:
+        one = pool.submit(meet, tmp_path, "a", "b")
+        other = pool.submit(meet, tmp_path, "b", "a")
+        assert one.result(60) == other.result(60) != os.getpid()  # both wait for each other
+        assert (tmp_path / "prepared").exists()
+        with pytest.raises(ZeroDivisionError):
+            pool.submit(divmod, 1, 0).result(60)
+        with pytest.raises(RuntimeError, match="in its own words"):
+            pool.submit(complain).result(60)
+        with pytest.raises(SystemExit):
+            pool.submit(sys.exit, 3).result(60)
+        assert pool.submit(bytes, 3).result(60) == bytes(3)
+    finally:
+        pool.shutdown(wait=True)
+    assert [process.exitcode for process in pool._processes] == [0]
+
+
+def test_a_process_that_dies_breaks_what_it_was_doing_and_nothing_hangs():
+    pool = processes.Processes(2)
+    try:
+        sleeping = pool.submit(time.sleep, 60)
+        with pytest.raises(BrokenExecutor):
+            pool.submit(os._exit, 1).result(60)
+        with pytest.raises(BrokenExecutor):
+            sleeping.result(60)
+        with pytest.raises(BrokenExecutor):
+            pool.submit(os.getpid).result(60)
+    finally:
+        pool.shutdown(wait=True)
+    assert len({process.pid for process in processes_for(9)._processes}) == 3
+
+
+def processes_for(jobs):
+    pool = processes.Processes(jobs)
+    pool.shutdown(wait=True)
+    return pool
 
 
 # --- a Dask cluster's troubles in the standard library's words ----------------------------------

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import mini
@@ -340,6 +342,24 @@ def test_grading_again_asks_the_same_unless_fresh_inputs_are_wanted(folder):
     assert all(row.unchanged for row in rows.values())
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_lost_gradebook_with_marks_by_hand_is_not_replaced_by_an_empty_one(folder, replaced):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    by_hand(folder, "ann", "why_positive", 0.5)
+    run(folder)
+    path = folder / "autograde" / "gradebook.db"
+    path.unlink()
+    if replaced:  # as collect does, which enters the roster's names
+        build.make_gradebook(Course(folder))
+    with pytest.raises(CourseError, match=r"1 marks.*gradebook-.*\.db"):
+        run(folder)
+    newest = max((folder / "autograde/state/backups").glob("*.db"))
+    shutil.copyfile(newest, path)
+    rows, _ = run(folder)
+    assert rows["ann"].score == 5.5 and rows["ann"].unchanged
+
+
 def test_two_runs_at_once_are_kept_apart(folder):
     mini.hand_in(folder, "ann", mini.solved(folder))
     with RunState(Course(folder), mini.LAB).locked(), pytest.raises(CourseError, match="another"):
@@ -392,6 +412,14 @@ def test_a_late_penalty_set_in_nbgraders_way_counts_here_too(folder):
     page = Course(folder).feedback_path("ann", mini.LAB).read_text()
     assert "Handed in late" in page and "<td>-5</td>" in page and "0 of " in page
     assert "Handed in late" not in Course(folder).feedback_path("bob", mini.LAB).read_text()
+
+
+def test_a_mistake_in_the_roster_is_found_before_the_first_mark(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    (folder / "autograde" / "roster.csv").write_text("student,due_mini_lab\nann,soon\n")
+    with pytest.raises(CourseError, match="line 2: due_mini_lab: 'soon' is not a time"):
+        run(folder)
+    assert marks(folder) == {}
 
 
 def test_a_mistake_in_nbgraders_configuration_is_found_before_the_first_mark(folder):
@@ -512,3 +540,25 @@ def test_a_changed_hidden_test_grades_everyone_again(folder, monkeypatch):
     assert run(folder)[0]["ann"].unchanged
     monkeypatch.setattr(pipeline, "tests_digest", lambda: "other code")
     assert not run(folder)[0]["ann"].unchanged
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_a_gradebook_whose_writer_was_killed_is_rolled_back_and_copied(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    before = marks(folder)
+    code = (
+        "import os, sqlite3, sys\n"
+        "book = sqlite3.connect(sys.argv[1])\n"
+        "book.execute('pragma cache_size = 1')\n"
+        "book.execute('update grade set auto_score = 99')\n"
+        "book.execute('create table filler (x)')\n"
+        "book.executemany('insert into filler values (?)', [('x' * 500,)] * 2000)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    gradebook = folder / "autograde" / "gradebook.db"
+    subprocess.run([sys.executable, "-c", code, str(gradebook)])
+    assert gradebook.with_name("gradebook.db-journal").stat().st_size > 0
+    (folder / "autograde" / "state" / "mini_lab" / "graded" / "ann.json").unlink()
+    rows, _ = run(folder)
+    assert rows["ann"].status == "graded" and marks(folder) == before
