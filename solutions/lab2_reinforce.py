@@ -58,6 +58,7 @@ from course_utils.environments import make_envs
 from course_utils.execution import todo_guard
 from course_utils.replay import replay
 from course_utils.returns_explorer import returns_explorer
+from course_utils.runs import save_run
 from course_utils.training import Monitor
 
 check = checker("lab2_reinforce")
@@ -736,7 +737,7 @@ hidden_test("lab2_reinforce/reinforce_step", reinforce_step)
 class TrainConfig:
     """What a training run needs to know."""
 
-    total_steps: int = 400_000
+    total_steps: int = 600_000
     """budget of environment steps"""
     num_envs: int = 32
     """episodes per gradient step, N"""
@@ -802,11 +803,13 @@ with todo_guard():
 # **Predict first.** How many environment steps until it is solved: ten thousand, a hundred thousand, a million? Will the curve rise steadily?
 #
 # You may stop at any time with the square button or by pressing I twice; what was learned is kept.
+# Your run goes into the folder `results/`; lab 5 draws it beside your runs of the other methods.
 
 # %% tags=["skip-execution"]
 with todo_guard():
     run = new_run(config, seed=0)
     history = train(run, config)
+    save_run("lab2_reinforce", "REINFORCE", history)
 
 # %% [markdown]
 # And the same agent after training, in an episode with the same start.
