@@ -84,7 +84,7 @@ def returns_explorer(
                 "step t",
                 "return from step t on (log scale)",
                 [
-                    Series("line", "the pole fell", x=steps, y=_positive(picture.fell), color=0),
+                    Series("line", "the pole fell", x=steps, y=_positive(picture.fell), color=2),
                     Series(
                         "line",
                         "time was up, 380 more to come",
