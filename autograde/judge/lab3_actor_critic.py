@@ -8,14 +8,13 @@ compares them with autograd, SciPy and Stable-Baselines3 as well. Equations: Sut
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import torch
 
 from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
-from course_utils.checks.codec import array_to_plain, encode_arguments
+from course_utils.checks.codec import encode_arguments
 
 Array = np.ndarray
 
@@ -603,9 +602,7 @@ EXERCISES = {
         },
     ),
     "monte_carlo_advantages": Exercise(advantage_cases, USUAL),
-    "td_error": Exercise(
-        td_cases, {"value": 0.65, "corners": 0.2, "purity": 0.1, "cost": 0.05}
-    ),
+    "td_error": Exercise(td_cases, {"value": 0.65, "corners": 0.2, "purity": 0.1, "cost": 0.05}),
     "value_loss": Exercise(value_cases, USUAL),
     "categorical_entropy": Exercise(
         entropy_cases,

@@ -108,9 +108,7 @@ def _each_by_itself(network: nn.Module, obs: torch.Tensor, answer: Answer) -> li
     logits, values = answer[0].reshape(len(rows), -1), answer[1].reshape(-1)
     mixed = set()
     with torch.no_grad():
-        for row, wanted_logits, wanted_value in zip(
-            rows[:4], logits[:4], values[:4], strict=True
-        ):
+        for row, wanted_logits, wanted_value in zip(rows[:4], logits[:4], values[:4], strict=True):
             try:
                 got_logits, got_value = network(row.unsqueeze(0))
             except Exception:  # batch normalization refuses a batch of one
@@ -250,9 +248,10 @@ def _form(network: nn.Module, obs: torch.Tensor, rng: torch.Generator) -> dict:
             max((logits == 0).float().mean().item(), (values == 0).float().mean().item()), 3
         ),
         "straight": [
-            name for part, name in enumerate(("logits", "values"))
+            name
+            for part, name in enumerate(("logits", "values"))
             if _straight(network, part, obs, rng)
-        ],  # fmt: skip
+        ],
     }
     sizes = []
     for _ in range(2):
@@ -261,7 +260,9 @@ def _form(network: nn.Module, obs: torch.Tensor, rng: torch.Generator) -> dict:
         logits, values = network(obs)
         apart = (logits.amax(dim=-1) - logits.amin(dim=-1)).max().item()
         sizes.append((apart, values.abs().max().item()))
-    growth = [round(min(big / max(small, 1e-9), 1e12), 3) for small, big in zip(*sizes)]
+    growth = [
+        round(min(big / max(small, 1e-9), 1e12), 3) for small, big in zip(*sizes, strict=True)
+    ]
     facts["growth_of_the_logits"], facts["growth_of_the_values"] = growth
     return facts
 
