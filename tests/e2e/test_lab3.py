@@ -56,7 +56,7 @@ def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(solved, monkey
 
 @pytest.mark.slow
 def test_an_untouched_notebook_fails_in_its_test_cells_only(monkeypatch):
-    release = json.loads(Course.open(ROOT).release_path(LAB).read_bytes())
+    release = nbformat.read(Course.open(ROOT).release_path(LAB), as_version=4)
     outputs = run_all(release, monkeypatch, allow_errors=True)
     failed = {
         cell.metadata.get("nbgrader", {}).get("grade_id", cell.source)
