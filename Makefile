@@ -12,7 +12,7 @@ TESTS := $(VENV)/.installed-tests
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
 
-.PHONY: lab test demo benchmark build constraints clean help
+.PHONY: lab test demo benchmark benchmark-grading build constraints clean help
 
 help:
 	@echo "make lab        install and open the labs in JupyterLab"
@@ -20,6 +20,7 @@ help:
 	@echo "make test       install what the tests need and run every test"
 	@echo "make build      make notebooks/ and the visible checks from solutions/ and the corpus"
 	@echo "make benchmark  train the lab's PPO and Stable-Baselines3's on CartPole, side by side"
+	@echo "make benchmark-grading  grade a class of 40 by stock nbgrader and by the course, in turn"
 
 # Jupyter wants to be told when root starts it, as in a container.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
@@ -42,6 +43,9 @@ build: $(COURSE)
 
 benchmark: $(TESTS)
 	$(BIN)/python benchmarks/training.py
+
+benchmark-grading: $(COURSE)
+	$(BIN)/python benchmarks/grading.py
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.10, 3.11, 3.12 or 3.13 is needed; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }

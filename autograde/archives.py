@@ -13,10 +13,8 @@ import itertools
 import os
 import re
 import stat
-import struct
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,18 +59,6 @@ KINDS = {
 }
 OVERLAPS = "shares its bytes with another member (a zip bomb): hand in the file itself"
 TOO_DEEP = "lies too deep in folders: hand in the file itself"
-# All that the standard library raises for a zip that lies.
-UNREADABLE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    ValueError,
-    RuntimeError,  # NotImplementedError is one
-    OverflowError,
-    MemoryError,
-)
 
 
 @dataclass(frozen=True)
@@ -103,9 +89,10 @@ def path_problem(name: str) -> str | None:
         return "has an absolute path: hand in the file itself"
     if re.match(r"[A-Za-z]:", name):
         return "has a path with a drive letter: hand in the file itself"
-    if ".." in re.split(r"[/\\]", name):
+    parts = set(re.split(r"[/\\]", name))
+    if ".." in parts:
         return "has a path that leads out of its archive (..): hand in the file itself"
-    return None
+    return None if parts - {"", "."} else "has no name: name it"
 
 
 def clean_parts(name: str) -> tuple[str, ...]:
@@ -175,37 +162,44 @@ def open_zip(path: Path, limits: Limits, prefer: str = "") -> Iterator[list[Entr
             file = stack.enter_context(path.open("rb"))
             bounded = _Bounded(file, max(limits.directory_bytes, MB))
             archive = stack.enter_context(zipfile.ZipFile(bounded))  # type: ignore[arg-type]
-        except UNREADABLE as error:
+            entries = _entries(archive, limits)
+        except Refused:
+            raise
+        except Exception as error:  # whatever a made-up zip can bring the library to
             raise Refused(f"cannot be read as a zip ({_short(error)})") from None
-        infos = archive.infolist()
-        if len(infos) > limits.members:
-            raise Refused(f"has {len(infos)} members, more than {limits.members}")
-        overlapping = _overlapping(archive, infos)
-        entries = []
-        for number, info in enumerate(infos):
-            name = _member_name(info)
-            kind = stat.S_IFMT(info.external_attr >> 16)
-            if kind in (0, stat.S_IFDIR) and info.is_dir():
-                continue
-            parts = clean_parts(name) or ("_",)
-            if is_junk(parts):
-                continue
-            refused = _member_problem(info, name, kind, limits)
-            if refused is None and len(parts) > limits.depth:
-                refused = TOO_DEEP
-            if refused is None and number in overlapping:
-                refused = OVERLAPS
-            entries.append(
-                Entry(
-                    name,
-                    parts,
-                    info.file_size,
-                    refused,
-                    lambda info=info: archive.open(info),  # type: ignore[misc]
-                    exact=True,
-                )
-            )
         yield without_doubles(entries, prefer)
+
+
+def _entries(archive: zipfile.ZipFile, limits: Limits) -> list[Entry]:
+    infos = archive.infolist()
+    if len(infos) > limits.members:
+        raise Refused(f"has {len(infos)} members, more than {limits.members}")
+    overlapping = _overlapping(archive, infos)
+    entries = []
+    for number, info in enumerate(infos):
+        name = _member_name(info)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind in (0, stat.S_IFDIR) and name.endswith(("/", "\\")):
+            continue
+        parts = clean_parts(name) or ("_",)
+        if is_junk(parts):
+            continue
+        refused = _member_problem(info, name, kind, limits)
+        if refused is None and len(parts) > limits.depth:
+            refused = TOO_DEEP
+        if refused is None and number in overlapping:
+            refused = OVERLAPS
+        entries.append(
+            Entry(
+                name,
+                parts,
+                info.file_size,
+                refused,
+                lambda info=info: archive.open(info),  # type: ignore[misc]
+                exact=True,
+            )
+        )
+    return entries
 
 
 def _member_name(info: zipfile.ZipInfo) -> str:
@@ -323,7 +317,7 @@ def _walk(
 ) -> None:
     with contextlib.ExitStack() as stack:
         try:
-            handle = _open_below(root, below, folder=True)
+            handle = _open_below(root, below, folder=True, trusted=hard_links)
             if isinstance(handle, int):
                 stack.callback(os.close, handle)
             with os.scandir(handle) as scanned:
@@ -374,7 +368,7 @@ def _refused_path(path: tuple[str, ...], reason: str) -> Entry:
 
 
 def _open_file(root: Path, path: tuple[str, ...], hard_links: bool) -> BinaryIO:
-    handle = _open_below(root, path, folder=False)
+    handle = _open_below(root, path, folder=False, trusted=hard_links)
     file = os.fdopen(handle, "rb") if isinstance(handle, int) else handle.open("rb")
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode) or (status.st_nlink > 1 and not hard_links):
@@ -383,18 +377,20 @@ def _open_file(root: Path, path: tuple[str, ...], hard_links: bool) -> BinaryIO:
     return file
 
 
-def _open_below(root: Path, path: tuple[str, ...], folder: bool) -> int | Path:
+def _open_below(
+    root: Path, path: tuple[str, ...], folder: bool, trusted: bool = True
+) -> int | Path:
     """A descriptor of what lies below a folder, opened name by name and never through a link.
 
-    So nobody who may write there can put a link into the way between looking and reading. Where
-    the system has no such calls (Windows) it is a path.
+    With `trusted`, the folder itself may be one. So nobody who may write there can put a link into
+    the way between looking and reading. Where the system has no such calls (Windows) it is a path.
     """
     if os.open not in os.supports_dir_fd:
         target = root.joinpath(*path)
         if any((root.joinpath(*path[:n])).is_symlink() for n in range(1, len(path) + 1)):
             raise OSError(0, "a link is in its path")
         return target
-    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | (0 if trusted else os.O_NOFOLLOW))
     for number, name in enumerate(path, start=1):
         inner = folder or number < len(path)
         flags = os.O_RDONLY | os.O_NOFOLLOW | (os.O_DIRECTORY if inner else os.O_NONBLOCK)
@@ -431,7 +427,7 @@ def save(entry: Entry, target: Path, limits: Limits, room: int | None = None) ->
                 if size > limit:
                     raise Refused(size_problem(entry.name, size, limits) or "is too large")
                 if room is not None and size > room:
-                    raise Refused("is too much together with the other files: hand in the notebook")
+                    raise Refused("is too much together with the other files: hand in fewer")
                 digest.update(chunk)
                 output.write(chunk)
             if entry.exact and size != entry.size:
@@ -445,18 +441,19 @@ def save(entry: Entry, target: Path, limits: Limits, room: int | None = None) ->
 def _chunks(entry: Entry) -> Iterator[bytes]:
     """What an entry holds, in pieces. Refused at the first that cannot be read."""
     with contextlib.ExitStack() as stack:
-        try:
-            source = stack.enter_context(contextlib.closing(entry.open()))
-        except UNREADABLE as error:
-            raise Refused(f"is damaged ({_short(error)}): hand it in again") from None
-        while True:
-            try:
-                chunk = source.read(CHUNK)
-            except UNREADABLE as error:
-                raise Refused(f"is damaged ({_short(error)}): hand it in again") from None
-            if not chunk:
-                return
+        source = stack.enter_context(contextlib.closing(_tried(entry.open)))
+        while chunk := _tried(lambda: source.read(CHUNK)):
             yield chunk
+
+
+def _tried(read: Callable):
+    """What `read` gives. Refused for whatever a made-up file can bring the library to."""
+    try:
+        return read()
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(f"is damaged ({_short(error)}): hand it in again") from None
 
 
 def _short(error: BaseException) -> str:

@@ -41,6 +41,11 @@ UNMATCHED, UNDONE, INCOMING = ".unmatched", ".undone", ".incoming-"
 RECORD = "attempt.json"
 # Of one attempt. More is refused by name; notebooks come first.
 MAX_FILES, MAX_BYTES = 100, 100 * archives.MB
+# Of what is read for it, damaged files included.
+MAX_READ = 3 * MAX_BYTES
+TOO_MUCH = "is too much together with the other files: hand in the notebook only"
+# What nbgrader submit adds to a submission: nobody's work, and no time to go by.
+BESIDE = ((placed.TIMESTAMP,), ("submission_secret.txt",))
 ISO = "%Y-%m-%dT%H:%M:%S.%f"
 # As nbgrader's exchange writes it (nbgrader.exchange.abc.Exchange.timestamp_format).
 TIMESTAMP_FORMAT = "%Y-%m-%d %H:%M:%S.%f UTC"
@@ -65,7 +70,7 @@ class Sighting:
 
     @property
     def when(self) -> tuple[datetime, int]:
-        """Sorts attempts: it came in when it was received, at the latest when it was collected."""
+        """When it came in: when it was received, at the latest when it was collected."""
         return self.received or self.collected, self.order
 
     def says_the_same(self, other: Sighting) -> bool:
@@ -214,6 +219,7 @@ class _Taker:
         self.refused: list[list[str]] = []
         self.notes: list[str] = []
         self.room = MAX_BYTES
+        self.patience = MAX_READ
         self._places: set[str] = set()
         self._others = 0
         (folder / "files").mkdir()
@@ -229,7 +235,7 @@ class _Taker:
         try:
             if path[-1].casefold().endswith(".zip") and entry.refused is None:
                 self._unpack(entry, path)
-            elif path == (placed.TIMESTAMP,):
+            elif path in BESIDE:
                 self._keep(entry, path[-1])
             else:
                 self._save(entry, path, name)
@@ -243,14 +249,23 @@ class _Taker:
     def _save(self, entry: Entry, path: tuple[str, ...], name: str) -> None:
         if len(self.files) >= MAX_FILES:
             raise Refused(f"is one of more than {MAX_FILES} files: hand in the notebook only")
+        self._allow(entry)
         path = self._free(path)
         target = self.folder.joinpath("files", *path)
         size, digest = archives.save(entry, target, STUDENT_ZIP, self.room)
         self.room -= size
         self.files.append(File("/".join(path), name, digest, size))
 
+    def _allow(self, entry: Entry) -> None:
+        """Refused if there is no room for a file, or too much has been read for this attempt."""
+        if entry.refused is None:
+            self.patience -= entry.size
+            if entry.size > self.room or self.patience < 0:
+                raise Refused(TOO_MUCH)
+
     def _keep(self, entry: Entry, name: str) -> Path:
         """Put a file beside those that grading gets to see."""
+        self._allow(entry)
         self._others += 1
         target = self.folder / "other" / f"{self._others}-{name}"
         size, _ = archives.save(entry, target, STUDENT_ZIP, self.room)
@@ -261,7 +276,12 @@ class _Taker:
         """Take the files of a student's own zip, in a folder named like it."""
         packed = self._keep(entry, path[-1])
         folder = self._free((*path[:-1], path[-1][:-4] or "zip"))
-        with archives.open_zip(packed, STUDENT_ZIP, self.wanted) as entries:
+        with contextlib.ExitStack() as stack:
+            try:
+                opened = archives.open_zip(packed, STUDENT_ZIP, self.wanted)
+                entries = stack.enter_context(opened)
+            except Refused as reason:
+                raise Refused(f"{reason}: hand in the notebook itself") from None
             top = _common_folder([inner.parts for inner in entries])
             if not entries:
                 raise Refused("is an empty zip: hand in the notebook itself")
@@ -381,8 +401,9 @@ class Store:
         former = attempt.folder.parent
         os.rename(attempt.folder, target)
         attempt.folder = target
-        with contextlib.suppress(OSError):  # not empty yet
-            former.rmdir()
+        if attempt.stored:
+            with contextlib.suppress(OSError):  # not empty yet
+                former.rmdir()
 
 
 def _folders(path: Path) -> list[Path]:
@@ -399,8 +420,25 @@ def _folders(path: Path) -> list[Path]:
 
 
 def newest(attempts: Iterable[Attempt]) -> Attempt | None:
-    """The attempt that counts."""
-    return max(attempts, key=lambda a: (a.last.when, a.last.batch, a.name), default=None)
+    """The attempt that counts.
+
+    Of two whose times are known the later one; else the one that was there at the later collect,
+    because an LMS gives out what counts at that moment. What was put there by hand goes by the
+    clock of this machine.
+    """
+    ordered = sorted(attempts, key=lambda a: (a.last.batch, a.last.order, a.name))
+    top = None
+    for attempt in ordered:
+        if top is None or _supersedes(attempt, top):
+            top = attempt
+    return top
+
+
+def _supersedes(later: Attempt, earlier: Attempt) -> bool:
+    known = later.last.received and earlier.last.received
+    if known or later.by_hand or earlier.by_hand:
+        return later.last.when >= earlier.last.when
+    return True
 
 
 # --- submitted/ --------------------------------------------------------------------------------
@@ -433,12 +471,18 @@ def adopt(
 
 
 def place(
-    course: Course, lab: str, student: str, attempt: Attempt, received: datetime | None
+    course: Course,
+    lab: str,
+    student: str,
+    attempt: Attempt,
+    received: datetime | None,
+    kept: Path | None = None,
 ) -> bool:
     """Make submitted/STUDENT/LAB what the attempt holds; whether anything had to change.
 
     The folder is exchanged as a whole. `received` goes into timestamp.txt, so that the formgrader
-    finds it equal to the time in the gradebook and asks for no second grading.
+    finds it equal to the time in the gradebook and asks for no second grading. What was there
+    before goes, or is moved to `kept`.
     """
     target = course.submission_dir(student, lab)
     _check_no_link(course, target.parent)
@@ -454,7 +498,7 @@ def place(
             (new / placed.TIMESTAMP).write_text(stamp, encoding="utf-8")
         new.chmod(0o755)
         _sync(new)
-        _exchange(new, target)
+        _exchange(new, target, kept)
         changed = True
     path = placed.record_path(course, lab, student)
     record = attempt.record().to_json()
@@ -489,12 +533,16 @@ def collected_students(course: Course, lab: str) -> set[str]:
     return {path.stem for path in folder.glob("*.json")} if folder.is_dir() else set()
 
 
-def _exchange(new: Path | None, target: Path) -> None:
-    """Put `new` in the place of `target`, which goes; a kill in between leaves both aside."""
+def _exchange(new: Path | None, target: Path, kept: Path | None = None) -> None:
+    """Put `new` in the place of `target`, which goes, or to `kept`; a kill leaves both aside."""
     old = None
     if os.path.lexists(target):
-        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-        os.rename(target, old / target.name)
+        if kept is not None:
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(target, kept)
+        else:
+            old = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+            os.rename(target, old / target.name)
     if new is not None:
         os.rename(new, target)
     if old is not None:

@@ -18,6 +18,7 @@ from autograde.course import Course
 from autograde.errors import CourseError
 
 PACKAGE = "course_utils"
+DOTTED = re.compile(rf"{PACKAGE}(\.\w+)+")
 REPOSITORY = Path(__file__).resolve().parents[1]
 TEMPLATES = Path(__file__).resolve().parent / "bundle_files"
 
@@ -40,6 +41,7 @@ MADE = (
 )
 # What the repository needs and a student does not.
 INSTRUCTORS_ONLY = ("click", "jupytext", "nbclient", "rich")
+INSTRUCTORS_CODE = ("autograde", "solutions", "tests", "benchmarks")
 
 
 @dataclass
@@ -73,12 +75,8 @@ class Bundle:
 
 
 def make(course: Course, lab: str) -> Bundle:
-    """The bundle of a lab from what lies on disk now. Nothing is checked for answers here.
-
-    What is shared by all labs comes from the course's folder or, where it has no course_utils (a
-    demonstration), from the repository of this package.
-    """
-    root = course.root if (course.root / PACKAGE).exists() else REPOSITORY
+    """The bundle of a lab from what lies on disk now. Nothing is checked for answers here."""
+    root = shared_root(course)
     bundle = Bundle(lab)
     files: dict[str, bytes] = {}
 
@@ -90,8 +88,8 @@ def make(course: Course, lab: str) -> Bundle:
             return b""
         return files.setdefault(name, data)
 
-    notebook = str(course.release_path(lab).relative_to(course.root))
-    sources = [(notebook, take(notebook.replace("\\", "/"), course.root))]
+    notebook = course.release_path(lab).relative_to(course.root).as_posix()
+    sources = [(notebook, take(notebook, course.root))]
     for other in labs_up_to(course, lab)[:-1]:
         if (path := course.release_path(other)).is_file():
             sources.append((path.name, path.read_bytes()))
@@ -119,6 +117,14 @@ def make(course: Course, lab: str) -> Bundle:
     bundle.files = dict(sorted(files.items()))
     bundle.left_out = [name for name in _lying_there(root) if name not in files]
     return bundle
+
+
+def shared_root(course: Course) -> Path:
+    """Where a course's bundles have what all labs share from: course_utils, constraints.txt, ...
+
+    The course's folder or, where that has no course_utils (a demonstration), this repository.
+    """
+    return course.root if (course.root / PACKAGE).exists() else REPOSITORY
 
 
 def in_order(labs: list[str]) -> list[str]:
@@ -204,12 +210,14 @@ class _Modules:
                 self._add(".".join(parts), where)
                 for alias in node.names:  # a module, or a name in one
                     self._add(".".join([*parts, alias.name]), where, must=False)
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if re.fullmatch(rf"{PACKAGE}(\.\w+)+", node.value):  # for importlib
-                    self._add(node.value, where, must=False)
+            elif isinstance(node, ast.Constant) and DOTTED.fullmatch(str(node.value)):
+                self._add(node.value, where, must=False)  # for importlib
 
     def _add(self, module: str, where: str, must: bool = True) -> None:
-        if module.split(".")[0] != PACKAGE:
+        top = module.split(".")[0]
+        if top in INSTRUCTORS_CODE and must:
+            self.problems.append(f"{where} imports {module}, which students do not have")
+        if top != PACKAGE:
             return
         for end in range(1, module.count(".") + 2):
             parts = module.split(".")[:end]

@@ -19,7 +19,10 @@ COURSE_OPTION = click.option(
     help="The course's folder (default: the one around the working directory).",
 )
 DB_OPTION = click.option(
-    "--db", metavar="URL", help="Another gradebook, as a SQLAlchemy URL (default: SQLite)."
+    "--db",
+    metavar="URL",
+    envvar="COURSE_DB",
+    help="Another gradebook, as a SQLAlchemy URL (default: $COURSE_DB, else SQLite).",
 )
 
 
@@ -30,6 +33,7 @@ class LazyGroup(click.Group):
         "checks": ("autograde.stored_checks", "checks_command", "Generate the visible checks."),
         "collect": ("autograde.collect", "collect_command", "Take in what a class handed in."),
         "corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus."),
+        "feedback": ("autograde.handback", "feedback_command", "Pack the pages for an LMS."),
         "release": ("autograde.release", "release_command", "Make the bundle that students get."),
         "report": ("autograde.report", "report_command", "What the class got right and wrong."),
         "status": ("autograde.status", "status_command", "How far each lab has come."),
@@ -106,6 +110,11 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
 )
 @click.option("--force", is_flag=True, help="Grade again what has not changed since.")
 @click.option(
+    "--fresh-inputs",
+    is_flag=True,
+    help="Draw the hidden tests' inputs anew and grade everyone again with them.",
+)
+@click.option(
     "--unsandboxed", is_flag=True, help="Run students' code with your own rights. Dangerous."
 )
 @click.option(
@@ -115,6 +124,12 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
     help="CPU seconds a cell may use (default: 60).",
 )
 @click.option("--no-feedback", is_flag=True, help="Do not write the students' feedback pages.")
+@click.option(
+    "--executor",
+    metavar="WHERE",
+    default="local",
+    help="Where students' code runs: local (default), or dask://HOST:PORT, a Dask scheduler.",
+)
 @COURSE_OPTION
 @DB_OPTION
 def grade(
@@ -123,9 +138,11 @@ def grade(
     students: tuple[str, ...],
     jobs: int | None,
     force: bool,
+    fresh_inputs: bool,
     unsandboxed: bool,
     cell_seconds: int | None,
     no_feedback: bool,
+    executor: str,
     course_dir: str | None,
     db: str | None,
 ) -> int:
@@ -133,11 +150,15 @@ def grade(
 
     Marks go to the gradebook, executed notebooks to autograde/autograded, pages for the students
     to autograde/feedback. What has been graded and has not changed is not graded again, so that
-    a stopped run goes on where it was. Exit status: 0 when every submission has a mark (0 points
-    for one that cannot be read), 1 when some could not be given one, 2 for wrong arguments.
+    a stopped run goes on where it was. The hidden tests' inputs are drawn once and kept, so that
+    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every
+    submission has a mark (0 points for one that cannot be read), 1 when some could not be given
+    one, 2 for wrong arguments.
     """
     from autograde.course import Course
 
+    if fresh_inputs and students:
+        raise click.UsageError("--fresh-inputs is for the whole class: leave --student out.")
     course = Course.open(course_dir, db)
     course.check_lab(lab)
     limits = {}
@@ -149,7 +170,9 @@ def grade(
         json_file,
         only=students,
         jobs=jobs,
+        executor=executor,
         force=force,
+        fresh_inputs=fresh_inputs,
         sandbox="none" if unsandboxed else "auto",
         limits=limits,
         feedback=not no_feedback,
@@ -194,8 +217,45 @@ def demo(keep: str | None, jobs: int | None, unsandboxed: bool, course_dir: str 
     return status
 
 
-def grade_and_report(course, lab: str, json_file: str | None = None, **options) -> int:
+def grade_and_report(
+    course,
+    lab: str,
+    json_file: str | None = None,
+    *,
+    jobs: int | None = None,
+    executor: str = "local",
+    sandbox: str = "auto",
+    **options,
+) -> int:
     """grade_class with a progress bar and a line per submission on stderr, then the table."""
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from autograde import executors
+    from autograde.aside import Aside
+    from autograde.intake import students
+    from autograde.runstate import RunState
+
+    if json_file and json_file != "-":
+        check_writable(Path(json_file))
+    with ExitStack() as stack:
+        workers = executors.connect(executor, jobs)
+        stack.callback(workers.close)
+        sandbox = workers.wall(sandbox)
+        graded = any(RunState(course, lab).graded.glob("*.json"))
+        if students(course, lab) and (options.get("force") or not graded):
+            # While this process imports nbgrader: both take seconds, and there is work for sure.
+            workers.start(sandbox)
+            aside = Aside(executors.beside(workers.jobs))
+            stack.callback(aside.close)
+            options["aside"] = aside
+        options |= {"jobs": workers.jobs, "make_executor": workers.make, "sandbox": sandbox}
+        if workers.execute is not None:
+            options["execute"] = workers.execute
+        return _grade_and_report(course, lab, json_file, **options)
+
+
+def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int:
     from pathlib import Path
 
     from rich.console import Console
@@ -205,13 +265,18 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
 
     from autograde.build import write_atomically
     from autograde.intake import one_line, shown
+    from autograde.sandbox.probe import probe
 
-    if json_file and json_file != "-":
-        check_writable(Path(json_file))
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("grading", total=None)
+
+        def on_start(total: int) -> None:
+            if options["sandbox"] != "auto":  # that is each worker's to find out
+                text = escape(f"Isolation: {probe(options['sandbox'])}")
+                progress.console.print(text, soft_wrap=True)
+            progress.update(task, total=total)
 
         def on_row(row) -> None:
             mark = "no mark" if row.score is None else f"{row.score:g}/{row.max:g}"
@@ -225,7 +290,7 @@ def grade_and_report(course, lab: str, json_file: str | None = None, **options) 
         result = grade_class(
             course,
             lab,
-            on_start=lambda total: progress.update(task, total=total),
+            on_start=on_start,
             on_row=on_row,
             **options,
         )

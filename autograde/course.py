@@ -20,7 +20,7 @@ RELEASE = "notebooks"
 SUBMITTED = "autograde/submitted"
 AUTOGRADED = "autograde/autograded"
 FEEDBACK = "autograde/feedback"
-# Every attempt ever collected, by batch; submitted/ holds the newest of each student.
+# Every attempt ever collected, by lab and student; submitted/ holds the one that counts.
 COLLECTED = "autograde/collected"
 REPORTS = "autograde/reports"
 BUNDLES = "autograde/bundles"
@@ -80,17 +80,24 @@ class Course:
     """
 
     root: Path
-    db: str | None = field(default=None)
+    db: str | None = field(default=None, repr=False)  # may hold a password
 
     @classmethod
     def open(cls, root: Path | str | None = None, db: str | None = None) -> Course:
-        """The course at `root`, or the one around the working directory. CourseError if none."""
+        """The course at `root`, or the one around the working directory.
+
+        CourseError if there is none, or if the gradebook `db` cannot be used.
+        """
         path = Path(root).expanduser().resolve() if root is not None else find_root()
         if not (path / "solutions").is_dir():
             raise CourseError(
                 f"{path} is not a course (it has no folder solutions/); "
                 "start in the course's folder or name it: --course DIR"
             )
+        if db:
+            from autograde.database import check
+
+            check(db)
         return cls(path, db)
 
     # --- folders -----------------------------------------------------------------------
@@ -184,9 +191,17 @@ class Course:
             own = roster.due(student, lab) if roster else None
             if own is not None:
                 return own
-        for row in _rows(self.root / DUE_DATES, ("lab", "due")):
+        path = self.root / DUE_DATES
+        if not path.is_file():
+            return None
+        from autograde.tables import read_table
+
+        table = read_table(path, DUE_DATES)
+        if not {"lab", "due"} <= set(table.columns):
+            raise CourseError(f"{DUE_DATES}: its first line must name the columns lab, due")
+        for row in table.rows:
             if row["lab"] == lab:
-                return parse_time(row["due"], DUE_DATES)
+                return parse_due(row["due"], f"{DUE_DATES}: line {row.number}")
         return None
 
     def received(self, lab: str) -> dict[str, datetime]:
@@ -259,6 +274,7 @@ def configure(c, course: Course) -> None:
     c.GenerateFeedback.preprocessors = [
         "autograde.preprocessors.StripHiddenTests",
         "autograde.preprocessors.Grades",
+        "autograde.preprocessors.ForTheExchange",
         "nbconvert.preprocessors.CSSHTMLHeaderPreprocessor",
     ]
     # For the feedback pages, and for the formgrader's view of what a student has written.
@@ -287,6 +303,14 @@ def parse_time(text: str, where: str) -> datetime:
         ) from None
     if when.tzinfo is not None:
         when = when.astimezone(timezone.utc).replace(tzinfo=None)
+    return when
+
+
+def parse_due(text: str, where: str) -> datetime:
+    """A due date as `parse_time` reads it; not a day alone, which would end as it begins."""
+    when = parse_time(text, where)
+    if not re.search(r"[T ]\d", text.strip()):
+        raise CourseError(f"{where}: {text!r} has no time of day; write it like {text}T23:59+02:00")
     return when
 
 

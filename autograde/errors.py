@@ -15,6 +15,9 @@ class CourseError(Exception):
         super().__init__(" ".join(str(message).split()))
         self.status = status
 
+    def __reduce__(self):
+        return type(self), (str(self), self.status)  # from another process with its status
+
 
 def check_writable(path: Path) -> None:
     """CourseError if a file cannot be written there: found out before the grading, not after."""

@@ -26,6 +26,7 @@ from autograde.sandbox.channel import Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import Kernel, KernelServer, SandboxError, SandboxUnavailable
 from autograde.sandbox.outputs import (
     DELIMITER,
+    MAX_PARSED,
     OBSERVATION_MIME,
     Malformed,
     Outputs,
@@ -46,14 +47,16 @@ __all__ = [
     "close",
     "end_with_parent",
     "execute",
+    "warm_up",
 ]
 
 # Seconds of CPU time count, because seconds on the clock depend on how busy the machine is; those
 # only stop what sleeps.
 LIMITS: dict[str, float] = {
     "cell_cpu_s": 60,
-    "cell_idle_s": 45,  # neither computing nor waiting for its turn: asleep, however busy the rest
+    "cell_idle_s": 30,  # neither computing nor waiting for its turn: asleep, however busy the rest
     "cell_wall_s": 240,
+    "clock_stops": 4,  # cells stopped by the clock before the rest of the notebook is left out
     "total_wall_s": 900,
     "memory_bytes": 4 << 30,
     "output_bytes": 1_000_000,  # kept of one cell
@@ -89,6 +92,7 @@ class _Run:
     reason: str = ""  # why it was stopped, in words for a student
     kernel_dead: bool = False
     started: bool = False  # the kernel was alive when the code was sent
+    by_clock: bool = False  # it was stopped, and not for its computing or printing
     killed: bool = False  # the kernel was, by a signal that cannot be caught and that is not ours
     received: int = 0  # bytes
     messages: int = 0
@@ -104,6 +108,7 @@ class _Session:
         self.limits = limits
         self.channels: list[Channel] = []
         self.cpu_s = 0.0
+        self.idle_s = 2.0  # between a cell's reply and the word that all its output has been sent
         self.processes, self.most_memory = 0, float("inf")
         self._key = kernel.connection["key"].encode()
         self._id = secrets.token_hex(8)
@@ -202,12 +207,14 @@ class _Session:
 
     def _exit_code(self) -> int | None:
         """How the kernel ended, if it has; its sockets may be gone a moment earlier."""
-        with contextlib.suppress(SandboxError):
+        try:
             for _ in range(20):
                 usage = self._usage()
                 if not usage["alive"]:
                     return usage.get("exit")
                 time.sleep(0.01)
+        except SandboxError:  # the server is gone, which no notebook can reach
+            return KILLED[0]
         return None
 
     def _run(self, code: str, started: float, deadline: float, result: _Run) -> None:
@@ -237,6 +244,8 @@ class _Session:
         while True:
             now = time.monotonic()
             if reply is not None and (idle or now > idle_by):
+                if not idle:  # it has cut its own tongue out: no use in waiting so long again
+                    self.idle_s = 0.1
                 break
             for channel, message in self._receive((idle_by or poll_at) - now):
                 result.messages += 1
@@ -244,7 +253,8 @@ class _Session:
                     outputs.dropped()
                     continue
                 # Behind the cut only what ends the cell is worth a look.
-                if outputs.truncated and len(message) > 5 and len(message[-1]) > 1 << 16:
+                large = len(message) > 5 and len(message[-1]) > 1 << 16
+                if large and outputs.truncated and channel is self.iopub:
                     continue
                 try:
                     kind, asked, content = split_message(message)
@@ -255,9 +265,10 @@ class _Session:
                     elif channel is self.iopub:
                         outputs.feed(kind, content)
                     elif kind == "execute_reply" and reply is None:
-                        answer = parse_json(content)
+                        # it repeats the error that was shown: one without end is no reply less
+                        answer = {} if len(content) > MAX_PARSED else parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
-                        idle_by = time.monotonic() + 2
+                        idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
                     continue
             now = time.monotonic()
@@ -282,6 +293,7 @@ class _Session:
             if usage.get("cpu_s", 0.0) - cpu_before > limits["cell_cpu_s"]:
                 result.reason = f"stopped after {limits['cell_cpu_s']:g} s of computing"
             elif now > min(wall_end, asleep_by):
+                result.by_clock = True
                 result.reason = f"stopped after {now - started:.0f} s"
             elif (
                 result.received > limits["flood_bytes"]
@@ -337,6 +349,7 @@ class _Job:
     replay: list[str] = field(default_factory=list)  # sources that later cells may need
     deaths: int = 0
     timeouts: int = 0
+    clock_stops: int = 0
     killed: int = 0
     starts: int = 0
     cpu_s: float = 0.0
@@ -453,9 +466,10 @@ class Engine:
             run.outputs.items.append(error_output("Timeout", run.reason))
         return _result(run.status, run.outputs.finish(), run.execution_count, round(run.seconds, 3))
 
-    def _observe(self, state: _Job, request: dict[str, Any]) -> dict[str, Any]:
+    def _observe(self, state: _Job, request: dict[str, Any] | str) -> dict[str, Any]:
         nonce = secrets.token_hex(16)
-        run = self._code(state, (json.dumps(request), nonce))
+        text = request if isinstance(request, str) else json.dumps(request)
+        run = self._code(state, (text, nonce))
         if run is None:
             return {"failure": "timeout" if time.monotonic() > state.deadline else "kernel died"}
         observation = run.outputs.observation
@@ -487,6 +501,7 @@ class Engine:
 
     def _count(self, state: _Job, run: _Run) -> None:
         state.timeouts += run.status == "timeout"
+        state.clock_stops += run.by_clock
         state.killed += run.killed
         state.received += run.received
         state.messages += run.messages
@@ -497,6 +512,7 @@ class Engine:
         limits = state.limits
         if (
             cpu_s > limits["total_cpu_s"]
+            or state.clock_stops > limits["clock_stops"]
             or state.received > limits["total_flood_bytes"]
             or state.messages > limits["total_flood_messages"]
         ):
@@ -564,6 +580,7 @@ def _result(
 
 
 _engines: dict[tuple[int, str], Engine] = {}  # by process: a fork's copies are not its own
+_engines_lock = threading.Lock()
 
 
 def execute(job: bytes) -> bytes:
@@ -571,7 +588,8 @@ def execute(job: bytes) -> bytes:
 
     Parameters
     ----------
-    job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request}),
+    job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request,
+        an object or, so that it is not encoded for each submission anew, its JSON text}),
         "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed",
         "stop_at_timeout" (leave out all after the first timeout: for a run that is made again)
 
@@ -589,11 +607,25 @@ def execute(job: bytes) -> bytes:
     fails. Never for what the notebook does.
     """
     asked = json.loads(job)
-    key = (os.getpid(), asked.get("sandbox", "auto"))
-    engine = _engines.get(key)
-    if engine is None:
-        engine = _engines[key] = Engine(key[1])
-    return json.dumps(engine.run(asked)).encode()
+    return json.dumps(_engine(asked.get("sandbox", "auto")).run(asked)).encode()
+
+
+def warm_up(sandbox: str = "auto") -> None:
+    """Start this process's kernel server before the first job comes; what fails then fails there.
+
+    sandbox: as the jobs will ask for it.
+    """
+    with contextlib.suppress(SandboxError):
+        _engine(sandbox).server()
+
+
+def _engine(sandbox: str) -> Engine:
+    """This process's engine for a wall. Its threads (those of a Dask worker) share one."""
+    key = (os.getpid(), sandbox)
+    with _engines_lock:
+        if key not in _engines:
+            _engines[key] = Engine(sandbox)
+        return _engines[key]
 
 
 def close() -> None:

@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 
 import nbformat
-from jinja2 import FileSystemLoader, PrefixLoader
-from nbconvert.exporters import HTMLExporter, NotebookExporter
+from jinja2 import BytecodeCache, FileSystemLoader, PrefixLoader
+from nbconvert.exporters import HTMLExporter, NotebookExporter, TemplateExporter
 from nbconvert.filters import Highlight2HTML
+from nbconvert.filters.widgetsdatatypefilter import WidgetsDataTypeFilter
 from traitlets import Bool, default
 
 from autograde.course import TEMPLATES, Course, nbgrader_templates
@@ -73,6 +74,25 @@ def name_the_notebook(assignment: str, student: str, notebooks: list[str]) -> No
         notebooks[:] = [os.path.join(folder, os.path.basename(folder) + ".ipynb")]
 
 
+class _Compiled(BytecodeCache):
+    """The templates of this process's pages, compiled once: every page has its own exporter."""
+
+    def __init__(self):
+        self._kept: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket):
+        if bucket.key in self._kept:
+            bucket.bytecode_from_string(self._kept[bucket.key])
+
+    def dump_bytecode(self, bucket):
+        self._kept[bucket.key] = bucket.bytecode_to_string()
+
+
+COMPILED = _Compiled()
+# An image that has no text for those who cannot see it.
+IMAGE = re.compile(r"<img (?![^>]*\balt=)")
+
+
 class FeedbackExporter(HTMLExporter):
     """nbgrader's feedback page without any script or markup of the student's own."""
 
@@ -93,9 +113,24 @@ class FeedbackExporter(HTMLExporter):
         resources["include_css"] = lambda name: FONT.sub("", include(name))
         return resources
 
+    def _create_environment(self):
+        environment = super()._create_environment()
+        environment.bytecode_cache = COMPILED
+        return environment
+
     def from_notebook_node(self, nb, resources=None, **kwargs):
-        self.filters = {**self.filters, "highlight_code": bounded_highlighter(self)}
-        return super().from_notebook_node(nb, resources, **kwargs)
+        """As HTMLExporter's, which then parses the whole page again: half of a page's time.
+
+        It does so to give images a text in their place; the rest is for JupyterLab's template.
+        """
+        resources = self._init_resources(resources)
+        widgets = WidgetsDataTypeFilter(
+            notebook_metadata=self._nb_metadata, parent=self, resources=resources
+        )
+        self.register_filter("highlight_code", bounded_highlighter(self))
+        self.register_filter("filter_data_type", widgets)
+        page, resources = TemplateExporter.from_notebook_node(self, nb, resources, **kwargs)
+        return IMAGE.sub('<img alt="a picture that the cell has drawn" ', page), resources
 
 
 def bounded_highlighter(parent):

@@ -1,13 +1,16 @@
 """Grade a class: take in, execute in parallel, judge, and let nbgrader record it, one by one.
 
-Stage 3 (the student's code) runs through a `concurrent.futures.Executor`; everything that knows an
-answer or writes a mark runs in this process. Nothing that one submission does keeps another from
-its mark: what fails is caught, listed, and everyone else goes on.
+Three things go on at a time: students' code runs through a `concurrent.futures.Executor` (stage 3),
+trusted processes judge and write pages (autograde.aside), and this process, the only one that
+writes to the gradebook, records one submission after the other. Nothing that one submission does
+keeps another from its mark: what fails is caught, listed, and everyone else goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
+import functools
 import os
 import sqlite3
 import time
@@ -15,14 +18,7 @@ import traceback
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import (
-    FIRST_COMPLETED,
-    BrokenExecutor,
-    Executor,
-    Future,
-    ProcessPoolExecutor,
-    wait,
-)
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -31,15 +27,19 @@ from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 
-from autograde import backup, build, pipeline
+from autograde import backup, build, pipeline, roster
+from autograde.aside import Aside, Here
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
+from autograde.executors import beside, cores, process_pool
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
 from autograde.intake import Submission, name_problem, students, take_in
+from autograde.kept_open import gradebook_kept_open
 from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
 
+CHECK_METADATA = "nbgrader.preprocessors.CheckCellMetadata"
 # What a row says of its kernel's run.
 RUN_FACTS = ("seconds", "cpu_seconds", "kernel_deaths", "timeouts")
 
@@ -51,49 +51,57 @@ def grade_class(
     only: Sequence[str] | None = None,
     jobs: int | None = None,
     force: bool = False,
+    fresh_inputs: bool = False,
     sandbox: str = "auto",
     limits: dict | None = None,
     feedback: bool = True,
     execute: Callable[[bytes], bytes] | None = None,
     judge: Any = None,
     make_executor: Callable[[int], Executor] | None = None,
+    aside: Aside | Here | None = None,
     on_start: Callable[[int], None] = lambda total: None,
     on_row: Callable[[Row], None] = lambda row: None,
 ) -> ClassResult:
     """Grade every submission of a lab (or those of the students in `only`).
 
     jobs: kernels at a time (default: all cores). force: grade again what has not changed.
-    sandbox, limits: for stage 3. feedback: write the students' HTML pages too. execute, judge,
+    fresh_inputs: draw the hidden tests' inputs anew, and grade everyone again with them. sandbox,
+    limits: for stage 3. feedback: write the students' HTML pages too. execute, judge,
     make_executor(jobs): what runs stage 3 and who judges; the defaults are autograde.execution,
-    autograde.judge and a process pool. on_start(number of submissions) and on_row(row) report
-    progress. Raises CourseError when nothing can be graded (unknown lab, notebooks/ out of step,
-    nobody handed in); a failure of one submission is a row with status "error".
+    autograde.judge and a process pool. aside: what judges and writes pages; by default made for
+    this run, in processes of its own unless a judge is given. on_start(number of submissions) and
+    on_row(row) report progress. Raises CourseError when nothing can be graded (unknown lab,
+    notebooks/ out of step, nobody handed in); a failure of one submission is a row with status
+    "error".
     """
     started = time.monotonic()
     lab = pipeline.load_lab(course, lab_name)
     problem = build.out_of_step(course, lab_name)
     if problem:
         raise CourseError(problem, status=1)
-    judge = judge or pipeline.default_judge()
-    pipeline.check_judge(lab, judge)
-    course.due(lab_name, "")  # a mistake in the dates or the roster is found before the first mark
+    _course_config(course)  # a mistake in nbgrader_config.py is found before the first mark
+    roster.load(course)  # and so is one in the roster
     chosen = _chosen(course, lab_name, only)
     unusable = {name: problem for name in chosen if (problem := name_problem(name))}
     names = [name for name in chosen if name not in unusable]
     if execute is None:
         execute, sandbox = pipeline.default_execute(), _wall(sandbox)
+    jobs = jobs or cores()
     state = RunState(course, lab_name)
-    with state.locked():
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(state.locked())
+        stack.enter_context(gradebook_kept_open())
+        if aside is None:
+            aside = Here(judge) if judge is not None else Aside(beside(jobs))
+            stack.callback(aside.close)
         keep_gradebook(course)
         build.register(course, lab_name)
-        run = _Run(course, lab, state, judge, sandbox, limits, feedback, force)
+        state.start(fresh=fresh_inputs)
+        run = _Run(course, lab, state, aside, sandbox, limits, feedback, force)
         run.execute = execute
         run.on_row = on_row
         on_start(len(chosen))
-        rows = run.grade(names, jobs or os.cpu_count() or 1, make_executor or process_pool)
-        if not any(row.status == "error" for row in rows):
-            state.finish()
-        # Afterwards: a name must not keep the run, and with it the tests' inputs, from changing.
+        rows = run.grade(names, jobs, make_executor or process_pool)
         for name, problem in unusable.items():
             run._add(Row(name, "error", reason=f"the folder's name {problem}: rename it"))
     return ClassResult(
@@ -107,8 +115,20 @@ def grade_class(
 
 
 def keep_gradebook(course: Course) -> None:
-    """A copy of the gradebook before anything is written; CourseError if it cannot be read."""
+    """A copy of the gradebook before anything is written.
+
+    CourseError if it cannot be read, or is gone and with it marks that a person has given.
+    """
     try:
+        lost = backup.lost_marks(course)
+        if lost is not None:
+            copy, given = lost
+            raise CourseError(
+                f"{backup.sqlite_path(course)} is gone or empty, and with it what a person has "
+                f"graded by hand ({given} marks); put the last copy in its place, {copy} (or, to "
+                f"begin anew, take the copies out of {copy.parent})",
+                status=1,
+            )
         backup.keep(course)
     except sqlite3.DatabaseError as error:
         raise CourseError(
@@ -121,16 +141,6 @@ def keep_gradebook(course: Course) -> None:
             f"no copy of the gradebook can be made in {backup.folder(course)} ({error.strerror})",
             status=1,
         ) from None
-
-
-def process_pool(jobs: int) -> Executor:
-    """A pool of `jobs` fresh processes (spawned: nothing of this process is inherited)."""
-    import multiprocessing
-
-    from autograde.execution import end_with_parent
-
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=end_with_parent)
 
 
 def _wall(sandbox: str) -> str:
@@ -159,8 +169,16 @@ def _chosen(course: Course, lab: str, only: Sequence[str] | None) -> list[str]:
     return sorted(set(only))
 
 
+# A submission, its grafted notebook, its job.
+Prepared = tuple[Submission, dict, bytes]
+
+
 class _Run:
-    """One run over a class. Stage 3 answers come in any order; marks are written one at a time."""
+    """One run over a class. Stage 3 answers come in any order; marks are written one at a time.
+
+    A submission goes from `running` (stage 3) to `judging`, is recorded, and goes on to `pages`;
+    `alone` holds those that are to be tried again when nothing else runs.
+    """
 
     execute: Callable[[bytes], bytes]
     on_row: Callable[[Row], None]
@@ -170,16 +188,21 @@ class _Run:
         course: Course,
         lab: Lab,
         state: RunState,
-        judge: Any,
+        aside: Aside | Here,
         sandbox: str,
         limits: dict | None,
         feedback: bool,
         force: bool,
     ):
-        self.course, self.lab, self.state, self.judge = course, lab, state, judge
+        self.course, self.lab, self.state, self.aside = course, lab, state, aside
         self.sandbox, self.limits, self.feedback, self.force = sandbox, limits, feedback, force
         self.seed = state.start()
-        self.requests = pipeline.make_requests(lab, self.seed, judge)
+        self.requests = aside.requests(lab, self.seed)
+        self.running: dict[Future, Prepared] = {}
+        self.judging: dict[Future, tuple[Prepared, dict, bool]] = {}
+        self.pages: dict[Future, tuple[str, Callable[[], None], bool]] = {}
+        # A timeout may be the machine's fault and a broken pool a neighbor's.
+        self.alone: list[Prepared] = []
         self.rows: list[Row] = []
         self.protections: dict = {}
         self.tests_digest = pipeline.tests_digest()
@@ -191,32 +214,24 @@ class _Run:
         self, names: Sequence[str], jobs: int, make_executor: Callable[[int], Executor]
     ) -> list[Row]:
         waiting = deque(names)
-        running: dict[Future, tuple[Submission, dict, bytes]] = {}
-        # A timeout may be the machine's fault and a broken pool a neighbor's: tried again alone.
-        alone: list[tuple[Submission, dict, bytes]] = []
         executor: Executor | None = None
         try:
-            while waiting or running:
-                while waiting and len(running) < 2 * jobs:
+            while waiting or self.running or self.judging or self.pages:
+                # Enough that no worker waits, not more than fits into memory.
+                while waiting and len(self.running) < 2 * jobs and len(self.judging) < 4 * jobs:
                     student = waiting.popleft()
                     prepared = self._guard(student, self._prepare, student)
                     if prepared is None:
                         continue
                     executor = executor or make_executor(jobs)
                     try:
-                        running[executor.submit(self.execute, prepared[2])] = prepared
+                        self.running[executor.submit(self.execute, prepared[2])] = prepared
                     except BrokenExecutor:
-                        alone.append(prepared)
+                        self.alone.append(prepared)
                         executor = _discard(executor)
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in [future for future in running if future in done]:
-                    prepared = running.pop(future)
-                    if isinstance(future.exception(), BrokenExecutor):
-                        alone.append(prepared)
-                        executor = _discard(executor)
-                        continue
-                    self._guard(prepared[0].student, self._finish, prepared, future, alone)
-            for prepared in alone:
+                if self._go_on():
+                    executor = _discard(executor)
+            for prepared in self.alone:
                 executor = executor or make_executor(jobs)
                 try:
                     future = executor.submit(self.execute, self._job(prepared[1], alone=True))
@@ -227,11 +242,40 @@ class _Run:
                     executor = _discard(executor)
                     future = Future()
                     future.set_exception(InternalError("the pool of processes broke"))
-                self._guard(prepared[0].student, self._finish, prepared, future, None)
+                self._guard(prepared[0].student, self._executed, prepared, future, True)
+                while self.judging or self.pages:
+                    self._go_on()
         finally:
             if executor is not None:
                 executor.shutdown(wait=True, cancel_futures=True)
         return self.rows
+
+    def _go_on(self) -> bool:
+        """Wait until something is done, and take it a step further. True if the executor broke."""
+        everything = [*self.running, *self.judging, *self.pages]
+        done, _ = wait(everything, return_when=FIRST_COMPLETED) if everything else ((), ())
+        broken = False
+        for future in [future for future in self.running if future in done]:
+            prepared = self.running.pop(future)
+            if isinstance(future.exception(), BrokenExecutor):
+                self.alone.append(prepared)
+                broken = True
+                continue
+            self._guard(prepared[0].student, self._executed, prepared, future, False)
+        for future in [future for future in self.pages if future in done]:
+            student, finish, again = self.pages.pop(future)
+            if isinstance(future.exception(), BrokenExecutor) and not again:
+                self._write_page(student, finish, again=True)
+            else:
+                self._guard(student, lambda f=future, then=finish: (f.result(), then()))
+        # One at a time: while marks are being written no worker is to run out of jobs.
+        for future in [future for future in self.judging if future in done][:1]:
+            prepared, result, again = self.judging.pop(future)
+            if isinstance(future.exception(), BrokenExecutor) and not again:
+                self.alone.append(prepared)
+            else:
+                self._guard(prepared[0].student, self._judged, prepared, result, future)
+        return broken
 
     def _guard(self, student: str, step: Callable, *arguments):
         """Do a step for one student; whatever it raises is that student's row and nobody else's.
@@ -261,7 +305,7 @@ class _Run:
         self.rows.append(row)
         self.on_row(row)
 
-    def _prepare(self, student: str) -> tuple[Submission, dict, bytes] | None:
+    def _prepare(self, student: str) -> Prepared | None:
         """Intake and graft. None if there is nothing to execute: unchanged, or refused."""
         submission = take_in(self.course, student, self.lab.name, self.lab.skeleton)
         if not self.force and student in self.recorded:
@@ -272,7 +316,6 @@ class _Run:
                 with contextlib.suppress(InternalError, MissingEntry):
                     row = self._scores(row)
                     self._renew_feedback(submission, stored, row)
-                    self._add(row)
                     return None
         notebook = grafted_notebook(self.lab, submission)
         if submission.refusal is not None:
@@ -287,10 +330,20 @@ class _Run:
         before = Row.from_dict(stored)
         shown = [(r.recorded, r.needs_manual, r.comments) for r in (before, row)]
         there = self.course.feedback_path(student, self.lab.name).is_file()
-        if self.feedback and not (there and shown[0] == shown[1]):
-            write_feedback(self.course, self.lab.name, student)
-            kept = {**row.to_dict(), "unchanged": False}
+        if not self.feedback or (there and shown[0] == shown[1]):
+            self._add(row)
+            return
+        kept = {**row.to_dict(), "unchanged": False}
+
+        def finish() -> None:
             self.state.store(student, self._key(submission), kept)
+            self._add(row)
+
+        self._write_page(student, finish)
+
+    def _write_page(self, student: str, finish: Callable[[], None], again: bool = False) -> None:
+        future = self.aside.page(self.course, self.lab.name, student)
+        self.pages[future] = (student, finish, again)
 
     def _job(self, notebook: dict, alone: bool = False) -> bytes:
         return pipeline.make_job(
@@ -302,20 +355,22 @@ class _Run:
             stop_at_timeout=not alone,
         )
 
-    def _finish(
-        self, prepared: tuple[Submission, dict, bytes], future: Future, alone: list | None
-    ) -> None:
-        result = pipeline.read_result(future.result())
+    def _executed(self, prepared: Prepared, future: Future, again: bool) -> None:
+        raw = future.result()
+        result = pipeline.read_result(raw)
         # The engine stops a cell, the driver in the kernel a call: both go by CPU time, but end
         # what waits by the clock, and the clock also runs while others use the machine.
-        if alone is not None and pipeline.timed_out(result):
-            alone.append(prepared)
+        if not again and pipeline.timed_out(result):
+            self.alone.append(prepared)
             return
-        results = pipeline.judge_result(self.lab, result, self.seed, self.judge)
+        del result["observations"]  # large, and only the judge looks at them
+        self.judging[self.aside.judge(self.lab, raw, self.seed)] = (prepared, result, again)
+
+    def _judged(self, prepared: Prepared, result: dict, future: Future) -> None:
         submission, notebook, _ = prepared
         self.protections = self.protections or result.get("sandbox") or {}
         run = {name: result.get(name) or 0 for name in RUN_FACTS}
-        self._record(Graded(submission, notebook, results, result["cells"], run))
+        self._record(Graded(submission, notebook, future.result(), result["cells"], run))
 
     def _record(self, graded: Graded) -> None:
         submission = graded.submission
@@ -335,11 +390,16 @@ class _Run:
             **graded.run,
         )
         row = self._scores(row)
+
+        def finish() -> None:
+            self.state.store(student, self._key(submission), row.to_dict())
+            (self.state.folder / "errors" / f"{student}.txt").unlink(missing_ok=True)
+            self._add(row)
+
         if self.feedback:
-            write_feedback(self.course, self.lab.name, student)
-        self.state.store(student, self._key(submission), row.to_dict())
-        (self.state.folder / "errors" / f"{student}.txt").unlink(missing_ok=True)
-        self._add(row)
+            self._write_page(student, finish)
+        else:
+            finish()
 
     def _settled(self, student: str) -> dict[str, float | None]:
         lab = self.lab.name
@@ -424,6 +484,9 @@ def write_autograded(course: Course, lab: Lab, graded: Graded) -> None:
     """Record verdicts in the gradebook and the notebook in autograded/, by nbgrader's Autograde."""
     config = _config(course, lab.name, graded.submission.student)
     config.Autograde.exporter_class = _GraftedExporter
+    for step in ("sanitize_preprocessors", "autograde_preprocessors"):
+        # It is for metadata of a student's making; here they are the release's.
+        config.Autograde[step] = [p for p in config.Autograde[step] if p != CHECK_METADATA]
     _convert(_Recorder, _TrustedFolder, config, graded)
 
 
@@ -432,8 +495,16 @@ def write_feedback(course: Course, lab: str, student: str) -> None:
     _convert(GenerateFeedback, _TrustedFolder, _config(course, lab, student), None)
 
 
+@functools.lru_cache(maxsize=1)
+def _course_config(course: Course):
+    """What nbgrader's own commands would see here: a late penalty, say, is set in its own way."""
+    from autograde.exchange import read_config
+
+    return read_config(course)
+
+
 def _config(course: Course, lab: str, student: str):
-    config = course.nbgrader_config()
+    config = copy.deepcopy(_course_config(course))
     config.CourseDirectory.assignment_id = lab
     config.CourseDirectory.student_id = student
     return config

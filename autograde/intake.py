@@ -90,11 +90,9 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
 
     record = read_record(course, lab, student)
     received = course.received(lab).get(student)
-    due = course.due(lab, student)
-    late = max(received - due, timedelta(0)) if received and due else timedelta(0)
+    late = lateness(course, student, lab, received)
     remarks = list(record.notes) if record else []
     if record and record.marked_late and received is None:
-        late = MARKED_LATE
         remarks.insert(0, "marked as late where it was handed in; by how much is not known")
     untaken = record.refusals if record else []
     try:
@@ -113,16 +111,28 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
     return Submission(student, lab, cells, None, (*remarks, *notes), digest, received, late)
 
 
-def with_untaken(reason: str, untaken: list[str], folder: Path) -> str:
-    """Why a submission is refused, when some of its files never got into its folder.
+def lateness(course: Course, student: str, lab: str, received: datetime | None) -> timedelta:
+    """By how much a submission came after the student's due date; zero if that is not known."""
+    from autograde.placed import read_record
 
-    Where no notebook did, that is the reason; else both are.
+    if received is None:
+        record = read_record(course, lab, student)
+        return MARKED_LATE if record and record.marked_late else timedelta(0)
+    due = course.due(lab, student)
+    return max(received - due, timedelta(0)) if due else timedelta(0)
+
+
+def with_untaken(reason: str, untaken: list[str], folder: Path) -> str:
+    """Why a submission is refused, when some of its files (a line each) never got into its folder.
+
+    Where no notebook did, and one may be among those files, that is the reason; else both are.
     """
     if not untaken:
         return reason
-    listed = "; ".join(one_line(line) for line in untaken[:3])
+    likely = [line for line in untaken if re.search(r"\.(ipynb|zip)\b", line, re.IGNORECASE)]
+    listed = "; ".join(one_line(line) for line in (likely or untaken)[:3])
     arrived = any(path.suffix.lower() == ".ipynb" for path in _files_below(folder))
-    return f"{reason}; {listed}" if arrived else listed
+    return listed if likely and not arrived else f"{reason}; {listed}"
 
 
 def problem(course: Course, folder: Path, lab: str, skeleton: dict) -> str | None:

@@ -20,6 +20,7 @@ from typing import Any
 
 from autograde.build import BEGIN_HIDDEN
 from autograde.course import Course
+from autograde.database import without_password
 from autograde.errors import CourseError
 from autograde.graft import SKIP_TAG, graft, test_cells
 from autograde.intake import Submission, parse, plain_text
@@ -283,7 +284,8 @@ def submission_key(
 
     tests: tests_digest(); digest, received, late: the submission's (autograde.intake.Submission).
     """
-    parts = (digest, lab.digest, tests, course.db_url, str(received), late.total_seconds())
+    gradebook = without_password(course.db_url)
+    parts = (digest, lab.digest, tests, gradebook, str(received), late.total_seconds())
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -296,15 +298,18 @@ def check_judge(lab: Lab, judge) -> None:
             )
 
 
-def make_requests(lab: Lab, seed: int, judge) -> dict[str, dict]:
-    """What the kernel is asked per test cell: inputs drawn from `seed`, no answers."""
-    return {test.grade_id: judge.request(f"{lab.name}/{test.name}", seed) for test in lab.tests}
+def make_requests(lab: Lab, seed: int, judge) -> dict[str, str]:
+    """What the kernel is asked per test cell, as JSON: inputs drawn from `seed`, no answers."""
+    return {
+        test.grade_id: json.dumps(judge.request(f"{lab.name}/{test.name}", seed))
+        for test in lab.tests
+    }
 
 
 def make_job(
     lab: Lab,
     notebook: dict,
-    requests: dict[str, dict],
+    requests: dict[str, str],
     *,
     limits: dict | None = None,
     sandbox: str = "auto",
@@ -371,8 +376,11 @@ def read_result(raw: bytes) -> dict:
 
 
 def timed_out(result: dict) -> bool:
-    """Whether something in stage 3's answer took too long."""
-    return bool(result.get("timeouts"))
+    """Whether something in stage 3's answer took too long, or a kernel was killed from outside.
+
+    The latter is what a machine does that runs out of memory, and a neighbor may have used it up.
+    """
+    return bool(result.get("timeouts") or result.get("kernels_killed"))
 
 
 def run_job(execute: Callable[[bytes], bytes], job: bytes) -> dict:

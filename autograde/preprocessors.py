@@ -20,7 +20,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Dict, Unicode
 
-from autograde import formulas, pipeline, runstate
+from autograde import formulas, handback, pipeline, runstate
 from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
@@ -62,7 +62,7 @@ class IsolatedExecute(NbGraderPreprocessor):
             return {}, pipeline.refused_results(lab, refusal)
         judge = pipeline.default_judge()
         pipeline.check_judge(lab, judge)
-        seed = runstate.open_seed(course, lab.name)
+        seed = runstate.RunState(course, lab.name).start()
         requests = pipeline.make_requests(lab, seed, judge)
         job = pipeline.make_job(
             lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox
@@ -158,6 +158,16 @@ class StripHiddenTests(NbGraderPreprocessor):
             cell.source = pipeline.visible_part(cell.source)
             cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
         return cell, resources
+
+
+class ForTheExchange(NbGraderPreprocessor):
+    """Puts beside a feedback page what nbgrader's release_feedback wants to find there."""
+
+    def preprocess(self, nb, resources):
+        info, coursedir = resources["nbgrader"], self.parent.parent.coursedir
+        course = Course(Path(coursedir.root), coursedir.db_url)
+        handback.for_the_exchange(course, info["assignment"], info["student"])
+        return nb, resources
 
 
 class Grades(GetGrades):

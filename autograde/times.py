@@ -37,7 +37,7 @@ MONTH = re.compile(
     r"(?=.*\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec))(?=.*\b\d{4}\b).*\d:\d\d",
     flags=re.IGNORECASE,
 )
-ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?\s*(Z|UTC|[+-]\d\d:?\d\d)?")
+ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?( ?(Z|UTC|[+-]\d\d:?\d\d))?")
 
 
 @dataclass(frozen=True)
@@ -145,17 +145,18 @@ def read_time(text: str, zone: tzinfo) -> datetime | None:
     ISO 8601, or a date with an English month name. What can be read in two ways (05/06/2026) is
     not read in either.
     """
+    from dateutil import parser
+
     text = " ".join(text.split())
     if text in ("", "-"):
         return None
     if ISO.fullmatch(text):
         try:
-            when = datetime.fromisoformat(_with_colon(re.sub(r"\s*(Z|UTC)$", "+00:00", text)))
+            joined = text.replace(" ", "T", 1).replace(" ", "").replace("UTC", "Z")
+            when = parser.isoparse(joined)
         except ValueError:
             raise ValueError(f"{text!r} is no time") from None
     elif MONTH.search(text):
-        from dateutil import parser
-
         try:
             when = parser.parse(text)
         except (ValueError, OverflowError):
@@ -163,11 +164,6 @@ def read_time(text: str, zone: tzinfo) -> datetime | None:
     else:
         raise ValueError(_advice(text))
     return to_utc(when, zone)
-
-
-def _with_colon(text: str) -> str:
-    """+0200 as +02:00, and one blank less before it: Python 3.10 reads no other."""
-    return re.sub(r"\s*([+-]\d\d):?(\d\d)$", r"\1:\2", text) if ":" in text else text
 
 
 def _advice(text: str) -> str:

@@ -69,6 +69,8 @@ BAD = {
     "device": (b"lab.ipynb", {"attributes": (stat.S_IFBLK | 0o777) << 16}, "device"),
     "pipe": (b"lab.ipynb", {"attributes": (stat.S_IFIFO | 0o777) << 16}, "named pipe"),
     "socket": (b"lab.ipynb", {"attributes": (stat.S_IFSOCK | 0o777) << 16}, "socket"),
+    "no name": (b"", {}, "no name"),
+    "a dot for a name": (b"./.", {}, "no name"),
     "deep": (b"a/" * 40 + b"lab.ipynb", {}, "too deep"),
 }
 
@@ -147,7 +149,8 @@ def test_a_table_of_contents_is_bounded_before_it_is_read(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PK", b"PK\3\4" + b"x" * 200, b"%PDF-1.7", b"PK\5\6" * 9,
                                   zips.zipped({"a": b"1"})[:-30], os.urandom(5000),
                                   zips.raw([OK], count=70_000)[:-5],
-                                  zips.raw([{**OK, "version": 99}])])  # fmt: skip
+                                  zips.raw([{**OK, "version": 99}])],
+                         ids=range(9))  # fmt: skip
 def test_what_is_no_zip_is_refused_as_a_whole(data, tmp_path):
     with pytest.raises(Refused, match="cannot be read as a zip"):
         take(data, tmp_path)
@@ -230,6 +233,16 @@ def test_a_folder_that_is_exchanged_for_a_link_meanwhile_is_not_followed(tmp_pat
     with pytest.raises(Refused, match="damaged"):
         save(entry, tmp_path / "out", LIMITS)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+def test_an_untrusted_folder_must_be_no_link_itself(tmp_path):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "x").write_text("")
+    (tmp_path / "in").symlink_to(tmp_path / "secret")
+    assert len(folder_entries(tmp_path / "in", LIMITS)) == 1
+    with pytest.raises(OSError):
+        folder_entries(tmp_path / "in", LIMITS, hard_links=False)
 
 
 def test_a_file_in_the_place_of_a_folder_is_refused(tmp_path):

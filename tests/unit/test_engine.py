@@ -340,6 +340,12 @@ def test_hundred_megabytes_of_print():
     assert grown < 300_000  # kilobytes
 
 
+def test_error_of_many_megabytes_behind_much_text_ends_its_cell():
+    error = "print('y' * 2_000_000)\nraise Exception('v' * SIZE)"
+    result = run(*[error.replace("SIZE", str(size)) for size in (10**5, 10**6, 10**7)], "1")
+    assert statuses(result) == ["error"] * 3 + ["ok"]
+
+
 def test_endless_print_is_stopped():
     result = run(
         "while True: print('y' * 10_000)", "1", flood_bytes=5 << 20, cell_cpu_s=30, cell_wall_s=30
@@ -509,6 +515,25 @@ s.send(b"end")
     result = run("1", forge, "print(2)", cell_cpu_s=20, cell_wall_s=20, flood_bytes=1 << 30)
     assert len(statuses(result)) == 3
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
+
+
+def test_kernel_that_cannot_speak_is_not_waited_for_at_every_cell():
+    started = time.monotonic()
+    mute = """
+session = type(get_ipython().kernel.session)
+honest = session.send
+def send(self, stream, kind, *args, **kwargs):
+    return None if kind == "status" else honest(self, stream, kind, *args, **kwargs)
+session.send = send
+"""
+    result = run("1", mute, *["x = 1"] * 20, cell_cpu_s=5, cell_wall_s=20)
+    assert statuses(result) == ["ok"] * 22
+    assert time.monotonic() - started < 20
+
+
+def test_notebook_that_is_always_asleep_does_not_take_all_its_time():
+    result = run(*["import time; time.sleep(9)"] * 8, cell_wall_s=0.3, clock_stops=2)
+    assert statuses(result) == ["timeout"] * 3 + ["skipped"] * 5
 
 
 # --- observations --------------------------------------------------------------------------------
@@ -838,6 +863,7 @@ def test_server_that_dies_in_the_middle_counts_as_a_dead_kernel():
     result = engine.run({"notebook": cells, "limits": {"cell_wall_s": 15}})
     engine.close()
     assert statuses(result) == ["ok", "died", "ok"]
+    assert result["kernels_killed"] == 1
 
 
 @linux

@@ -444,6 +444,9 @@ def break_it(course, what: str) -> str:
     if what == "module missing":
         tools.unlink()
         return "course_utils/tools.py is missing, which course_utils/checks/visible.py imports"
+    if what == "an import of ours":
+        tools.write_text("def f():\n    import autograde.judge\n")
+        return "course_utils/tools.py imports autograde.judge, which students do not have"
     if what == "file missing":
         (course.root / "constraints.txt").unlink()
         return "constraints.txt is missing"
@@ -472,8 +475,8 @@ def break_it(course, what: str) -> str:
 
 BREAKS = (
     "planted", "out of step", "never built", "broken source of a later lab", "module missing",
-    "file missing", "checks missing", "a link", "a linked folder", "a linked notebook",
-    "a folder for a file",
+    "an import of ours", "file missing", "checks missing", "a link", "a linked folder",
+    "a linked notebook", "a folder for a file",
 )  # fmt: skip
 
 

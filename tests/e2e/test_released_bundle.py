@@ -1,0 +1,206 @@
+"""A student's machine: the released lab unpacked elsewhere, installed by its README, and run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from autograde import corpus, demo
+from autograde.course import Course
+
+ROOT = Path(__file__).resolve().parents[2]
+LAB = demo.LAB
+NOTEBOOK = f"notebooks/{LAB}/{LAB}.ipynb"
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+# Every cell, those that grading skips included, in a fresh kernel of the student's own environment.
+RUN = """
+import json, sys
+import nbformat
+from nbclient import NotebookClient
+
+folder, name = sys.argv[1:]
+notebook = nbformat.read(f"{folder}/{name}", as_version=4)
+client = NotebookClient(
+    notebook, timeout=300, allow_errors=True, skip_cells_with_tag="no such tag",
+    resources={"metadata": {"path": folder}},
+)
+client.execute()
+outputs = [(cell, o) for cell in notebook.cells for o in cell.get("outputs", [])]
+print(json.dumps({
+    "errors": [c.metadata.get("nbgrader", {}).get("grade_id", c.source)
+               for c, o in outputs if o.output_type == "error"],
+    "stderr": [o.text for _, o in outputs if o.get("name") == "stderr"],
+    "pictures": sum("image/png" in str(o) for _, o in outputs),
+    "videos": sum("<video" in str(o) for _, o in outputs),
+}))
+"""
+FACTS = """
+import importlib.metadata, importlib.util, json, sys
+import course_utils
+print(json.dumps({
+    "path": sys.path,
+    "course_utils": course_utils.__file__,
+    "autograde": importlib.util.find_spec("autograde") is not None,
+    "versions": {d.name: d.version for d in importlib.metadata.distributions()},
+}))
+"""
+
+
+def test_a_student_installs_and_runs_what_was_released(tmp_path):
+    """One test: its parts share an installation, and several processes may run the tests."""
+    environment = students_environment(tmp_path / "home")
+    try:
+        labs = installed(tmp_path, environment)
+        it_has_the_course_and_nothing_of_the_instructors(labs, environment)
+        jupyterlab_starts_without_the_instructors_tools(labs, environment)
+        the_notebook_runs_as_released_and_as_solved(labs, environment)
+    finally:
+        # pytest keeps the last runs' folders, and this is more than a gigabyte.
+        shutil.rmtree(tmp_path / "labs" / ".venv", ignore_errors=True)
+
+
+def students_environment(home: Path) -> dict[str, str]:
+    """A student's environment variables: nothing of this repository's, pip's settings as here."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTHON", "VIRTUAL_ENV", "NBGRADER", "JUPYTER", "PYTEST", "COV"))
+    }
+    path = [p for p in kept["PATH"].split(os.pathsep) if not Path(p).is_relative_to(ROOT)]
+    return {
+        **kept,
+        "PATH": os.pathsep.join(path),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "OMP_NUM_THREADS": "1",
+        # Only what is imported gets compiled; it saves half a minute and changes nothing else.
+        "PIP_NO_COMPILE": "1",
+    }
+
+
+def installed(folder: Path, environment: dict) -> Path:
+    """The folder of a student who has unpacked the lab and started it once."""
+    bundle = folder / f"{LAB}.zip"
+    command = [sys.executable, "-m", "autograde", "release", LAB, "--output", str(bundle)]
+    released = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert released.returncode == 0, released.stderr
+    command = [sys.executable, "-m", "zipfile", "-e", str(bundle), str(folder / "labs")]
+    subprocess.run(command, check=True)
+    # The README's command; what follows goes to JupyterLab.
+    started = subprocess.run(
+        [sys.executable, "lab.py", "--version"],
+        cwd=folder / "labs", env=environment, capture_output=True, text=True, timeout=800,
+    )  # fmt: skip
+    assert started.returncode == 0, started.stdout[-2000:] + started.stderr[-4000:]
+    assert re.fullmatch(r"4\.\d+\.\d+", started.stdout.strip().splitlines()[-1])
+    return folder / "labs"
+
+
+def python(labs: Path) -> str:
+    return str(labs / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
+
+
+def start(labs: Path, environment: dict, code: str, *arguments: str) -> subprocess.Popen:
+    """Run code with the student's Python, from another folder than theirs and ours."""
+    return subprocess.Popen(
+        [python(labs), "-c", code, *arguments],
+        cwd=labs.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+
+
+def result(process: subprocess.Popen) -> dict:
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err
+    return json.loads(out.splitlines()[-1])
+
+
+def it_has_the_course_and_nothing_of_the_instructors(labs: Path, environment: dict) -> None:
+    facts = result(start(labs, environment, FACTS))
+    assert not facts["autograde"]
+    assert Path(facts["course_utils"]) == (labs / "course_utils" / "__init__.py").resolve()
+    assert not [path for path in facts["path"] if Path(path).is_relative_to(ROOT)]
+    lines = (labs / "constraints.txt").read_text().splitlines()
+    fixed = {}
+    for line in lines:
+        if match := re.match(r"([\w.-]+)==([^\s;]+)", line):
+            fixed.setdefault(spelled(match[1]), set()).add(match[2])
+    present = {spelled(name): version for name, version in facts["versions"].items()}
+    ours = {"policy-gradient-labs", "pip", "setuptools"}
+    # torch's own label of how it was built (+cpu) is not part of the version
+    wrong = {n: v for n, v in present.items() if v.split("+")[0] not in fixed.get(n, ())}
+    assert set(wrong) <= ours and "torch" in present and "nbgrader" in present
+    assert not {"pytest", "playwright", "jupytext", "rich"} & set(present)
+
+
+def spelled(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def the_notebook_runs_as_released_and_as_solved(labs: Path, environment: dict) -> None:
+    solved = corpus.solved_notebook(Course(ROOT), LAB)
+    folder = (labs / NOTEBOOK).parent
+    (folder / "solved.ipynb").write_text(json.dumps(solved), encoding="utf-8")
+    running = [
+        start(labs, environment, RUN, str(folder), name)
+        for name in (f"{LAB}.ipynb", "solved.ipynb")
+    ]
+    untouched, done = [result(process) for process in running]
+    tests = {cell["metadata"].get("nbgrader", {}).get("grade_id") for cell in solved["cells"]}
+    tests = {name for name in tests if name and name.startswith("test_")}
+    assert len(tests) == 8
+    assert set(untouched["errors"]) == tests and untouched["stderr"] == []
+    assert done["errors"] == [] and done["stderr"] == []
+    # trained, drawn, and played
+    assert done["pictures"] >= 3 and done["videos"] >= 1
+
+
+def jupyterlab_starts_without_the_instructors_tools(labs: Path, environment: dict) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = labs.parent / "jupyterlab.log"
+    command = [sys.executable, "lab.py", "--no-browser", f"--port={port}"]
+    command += ["--IdentityProvider.token=t", "--ServerApp.port_retries=0"]
+    with log.open("w") as file:
+        server = subprocess.Popen(
+            command, cwd=labs, env=environment, stdout=file, stderr=file, start_new_session=True
+        )
+    try:
+        page = fetch(f"http://127.0.0.1:{port}/lab?token=t", server)
+        config = json.loads(re.search(r"jupyter-config-data[^>]*>(.*?)</script>", page, re.S)[1])
+        hidden = set(config["disabledExtensions"])
+        assert "@jupyter/nbgrader:create-assignment" in hidden
+        assert not {"@jupyter/nbgrader:validate-assignment", "@jupyter/nbgrader"} & hidden
+        assert "@jupyter/nbgrader" in {e["name"] for e in config["federated_extensions"]}
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/formgrader?token=t", timeout=30)
+        assert "Error" not in log.read_text()
+    finally:
+        os.killpg(server.pid, 15)
+        server.wait(30)
+
+
+def fetch(address: str, server: subprocess.Popen) -> str:
+    deadline = time.monotonic() + 90
+    while True:
+        assert server.poll() is None and time.monotonic() < deadline
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return answer.read().decode()
+        except OSError:
+            time.sleep(0.2)
