@@ -49,11 +49,11 @@ def entropy_explorer() -> SliderFigure | None:
             f"runs have reached {runs['goal']:g} on the way"
         )
 
-    def series(name: str, color: int) -> list[Series]:
+    def series(name: str) -> list[Series]:
         low, middle, high = curves[name]
         return [
-            Series("band", "lowest to highest", x=steps, y=low, high=high, color=color),
-            Series("line", f"median of {seeds} runs", x=steps, y=middle, color=color),
+            Series("band", "lowest to highest", x=steps, y=low, high=high),
+            Series("line", f"median of {seeds} runs", x=steps, y=middle),
         ]
 
     return slider_figure(
@@ -71,7 +71,7 @@ def entropy_explorer() -> SliderFigure | None:
                 "thousand environment steps",
                 "return",
                 [
-                    *series("mean_return", 0),
+                    *series("mean_return"),
                     Series("line", "goal", x=steps[[0, -1]], y=[runs["goal"]] * 2, color=3),
                 ],
                 y_range=(0.0, 510.0),
@@ -81,7 +81,7 @@ def entropy_explorer() -> SliderFigure | None:
                 "thousand environment steps",
                 "nats",
                 [
-                    *series("entropy", 1),
+                    *series("entropy"),
                     Series(
                         "line", "a coin toss, ln 2", x=steps[[0, -1]], y=[np.log(2)] * 2, color=3
                     ),
