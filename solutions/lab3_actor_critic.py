@@ -840,7 +840,7 @@ with todo_guard():
 #
 # ### Try it yourself (not graded)
 #
-# Set `one_step=True`: the same loop, with your `td_error` for the advantages. Remember part 4, and predict before you run.
+# With `one_step=True` the same loop takes your `td_error` for the advantages. Remember part 4, and predict before you run.
 
 # %% tags=["skip-execution"]
 one_step = A2CConfig(one_step=True, total_steps=150_000)
@@ -933,9 +933,8 @@ with todo_guard():
 # %% [markdown]
 # Does it matter for learning? Three seeds each, 150,000 steps; the table shows the best mean return of 100 episodes in a row.
 
+
 # %% tags=["skip-execution"]
-
-
 def best_mean_return(run, config: A2CConfig) -> float:
     """Best mean return of 100 episodes in a row until the budget is spent."""
     last, best = [], 0.0
@@ -1090,15 +1089,19 @@ with todo_guard():
 # %% [markdown]
 # ## Common mistakes
 #
+# What we saw when we put them into the loop of part 6, two seeds each.
+#
 # | mistake | how you notice |
 # |---|---|
-# | values `[B, 1]` against targets `[B]` | PyTorch warns at best; the critic predicts the mean return everywhere, and the value loss stays at the variance of the returns |
-# | critic detached | value loss stays where it is, or rises with the returns |
-# | advantages with their graph | value loss worse than without; the policy's loss trains the critic too |
-# | entropy with the wrong sign | entropy falls to 0 within a few updates, and the return stays where it happened to be |
-# | time limit treated as a termination | the critic is told that a standing pole is worth nothing; its loss stays high, the better the agent the higher |
-# | logits through a softmax before the loss | entropy never gets below a certain value: probabilities taken for logits differ by 1 at most |
+# | values `[B, 1]` against targets `[B]` | `mse_loss` warns, a subtraction does not; the critic predicts the same mean everywhere. The agent may learn all the same: a constant baseline is a baseline too |
+# | critic detached | the value loss rises with the returns (to 0.08; otherwise it fell to about 0.01) |
+# | advantages with their graph | here not at all, as the rollout's values have none; where values are computed anew, the policy's loss trains the critic too |
+# | entropy with the wrong sign | with a coefficient of 1 the entropy falls towards 0 and the return stays below 120; with 0.01 you see nothing |
+# | time limit treated as a termination | the critic is told that a standing pole is worth nothing; on CartPole's curve we could not see it, lab 4 shows where one can |
+# | logits through a softmax before the loss | the entropy stays above 0.58: probabilities taken for logits differ by 1 at most; the return stays below 130 |
 # | one wrong scale in a shared trunk | part 7 |
+#
+# A learning curve does not show all of them. That is why each of your functions has a check of its own.
 
 # %% [markdown]
 # ## Check your understanding

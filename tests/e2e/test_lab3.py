@@ -46,6 +46,7 @@ def solved():
 def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(solved, monkeypatch, tmp_path):
     outputs = run_all(solved, monkeypatch, tmp_path)
     assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []
+    assert "Solved (goal 475) after" in str(outputs)
     pictures = [c for c, o in outputs if "image/png" in str(o)]
     assert len(pictures) >= 5  # ring, two training runs, trunk, comparison
     said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
