@@ -1072,7 +1072,7 @@ with todo_guard():
         fig,
         alt="Mean return against environment steps, five seeds each. After the last step: "
         + "; ".join(
-            f"{name}, median {np.median(end):.0f}, from {end.min():.0f} to {end.max():.0f}"
+            f"{name}: median {np.median(end):.0f}, from {end.min():.0f} to {end.max():.0f}"
             for name, end in ends.items()
         ),
     )
