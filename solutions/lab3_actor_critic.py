@@ -571,9 +571,11 @@ hidden_test("lab3_actor_critic/categorical_entropy", categorical_entropy)
 #
 # Put the three terms together ([Mnih et al. 2016](https://arxiv.org/abs/1602.01783), section 4, the asynchronous advantage actor-critic; "A2C" is its synchronous version):
 #
-# $$\text{loss} = \underbrace{-\frac1B \sum_b \ln \pi_\theta(a_b \mid s_b)\, \hat A_b}_{\text{policy loss}} \;+\; c_v\, L^V \;-\; c_e \,\frac1B \sum_b H\big(\pi_\theta(\cdot \mid s_b)\big)$$
+# $$L^{\pi} = -\frac{1}{B} \sum_b \ln \pi_\theta(a_b \mid s_b)\, \hat A_b$$
 #
-# with $c_v$ = `value_coef` and $c_e$ = `entropy_coef`. Mind the last sign: a *bonus* is subtracted from a loss.
+# $$\text{loss} = L^{\pi} + c_v\, L^V - c_e \,\frac{1}{B} \sum_b H\big(\pi_\theta(\cdot \mid s_b)\big)$$
+#
+# with $L^{\pi}$ the policy loss, $c_v$ = `value_coef` and $c_e$ = `entropy_coef`. Mind the last sign: a *bonus* is subtracted from a loss.
 # Advantages and returns are data: no gradient flows into them. They come as they are meant to be used, so nothing is normalized here.
 # Besides the loss, report its three parts *before* their coefficients, as Python floats, so that no graph is kept alive by a list of numbers. You may use `select_log_probs`, `value_loss` and `categorical_entropy`.
 
