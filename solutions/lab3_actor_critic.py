@@ -1096,7 +1096,7 @@ with todo_guard():
 # | mistake | how you notice |
 # |---|---|
 # | values `[B, 1]` against targets `[B]` | `mse_loss` warns, a subtraction does not; the critic predicts the same mean everywhere. The agent may learn all the same: a constant baseline is a baseline too |
-# | critic detached | the value loss rises with the returns (to 0.08; otherwise it fell to about 0.01) |
+# | critic detached | the value loss rises with the returns (to 0.06 and 0.08, otherwise it was about 0.02) |
 # | advantages with their graph | here not at all, as the rollout's values have none; where values are computed anew, the policy's loss trains the critic too |
 # | entropy with the wrong sign | with a coefficient of 1 the entropy falls towards 0 and the return stays below 120; with 0.01 you see nothing |
 # | time limit treated as a termination | the critic is told that a standing pole is worth nothing; on CartPole's curve we could not see it, lab 4 shows where one can |
