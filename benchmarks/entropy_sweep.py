@@ -4,7 +4,7 @@
 
 The code is the notebook's own (solutions/lab3_actor_critic.py, reference solutions included):
 CartPole-v1, default settings but for the coefficient, 250,000 environment steps a run, no early
-stop. About a minute and a half of CPU time.
+stop. About a minute of CPU time.
 """
 
 from __future__ import annotations

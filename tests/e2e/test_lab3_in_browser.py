@@ -22,7 +22,7 @@ SHORTER = (
     ("total_steps=150_000", "total_steps=12_000"),
     ("200_0", "24_0"),
     ("grid = np.arange(0, 24_001, 4000)", "grid = np.arange(0, 24_001, 2000)"),
-    ("n_updates=100", "n_updates=20"),
+    ("n_updates=60", "n_updates=10"),
 )
 PLACES = {  # of the solved lab, for the screenshots
     "ring": "def off_and_spread",
