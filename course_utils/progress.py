@@ -243,21 +243,25 @@ def _row(entry: dict, run: bool) -> dict:
 def course_html(rows: list[dict]) -> str:
     """The course map as HTML; ``rows`` are the map's entries with ``path`` and ``state``."""
     here = Path(os.getcwd()).resolve()
-    body = []
+    body = [_cells_html("th", ("lab", "time", "afterwards you can", "you"))]
     for row in rows:
         title = html.escape(row["title"])
         if row["path"] is not None:
             link = html.escape(os.path.relpath(row["path"], here).replace(os.sep, "/"), quote=True)
             title = f'<a href="{link}">{title}</a>'
-        body.append(
-            f"<tr><td>{title}<br><small>{html.escape(row['lab'])}</small></td>"
-            f"<td>{row['minutes'] // 60} h {row['minutes'] % 60:02d}</td>"
-            f"<td>{html.escape(row['after'])}</td><td>{_standing(row)}</td></tr>"
-        )
+        name = f"{title}<br><small>{html.escape(row['lab'])}</small>"
+        minutes = f"{row['minutes'] // 60}&nbsp;h&nbsp;{row['minutes'] % 60:02d}"
+        body.append(_cells_html("td", (name, minutes, html.escape(row["after"]), _standing(row))))
     return (
-        '<table aria-label="Course map" style="text-align:left"><thead><tr><th>lab</th>'
-        "<th>time</th><th>afterwards you can</th><th>you</th></tr></thead>"
-        f"<tbody>{''.join(body)}</tbody></table>"
+        f'<table aria-label="Course map"><thead>{body[0]}</thead>'
+        f"<tbody>{''.join(body[1:])}</tbody></table>"
+    )
+
+
+def _cells_html(kind: str, cells: tuple[str, ...]) -> str:
+    """A row; to the left, because JupyterLab sets tables for numbers."""
+    return (
+        "<tr>" + "".join(f'<{kind} style="text-align:left">{c}</{kind}>' for c in cells) + "</tr>"
     )
 
 

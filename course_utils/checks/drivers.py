@@ -251,3 +251,4 @@ def _gradient(parameter: nn.Parameter) -> dict | None:
 
 
 import course_utils.checks.drivers_lab3  # noqa: E402, F401  registers the drivers of lab 3
+import course_utils.checks.drivers_lab4  # noqa: E402, F401  registers the drivers of lab 4

@@ -212,6 +212,7 @@ GENERAL_TITLES = {
     "raises_error": "It stops with an error.",
     "wrong_kind": "It returns the wrong kind of thing.",
     "wrong_dtype": "It returns the right numbers in the wrong type.",
+    "not_a_pair": "It does not return a pair.",
     "no_reduction": "It returns one number per sample where one for the batch is due.",
     "broadcast_to_square": "A column met a row and both were spread to a square.",
     "extra_dimension": "It returns one dimension too many.",

@@ -161,7 +161,7 @@ def test_the_map_shows_where_one_stands():
     assert "hand it in" in page(right)
     assert "not here yet" in page(right, path=None)
     text = page(right)
-    assert "A &lt;b&gt;" in text and "do it &amp; more" in text and "1 h 30" in text
+    assert "A &lt;b&gt;" in text and "do it &amp; more" in text and "1&nbsp;h&nbsp;30" in text
     assert "is no notebook" in page(right, problem="x is no notebook")
 
 
