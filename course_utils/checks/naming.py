@@ -245,6 +245,18 @@ GENERAL_TITLES = {
     "nan_for_one": "A minibatch of one sample turns the parameters into NaN.",
     "no_early_stop": "It does not stop when the approximate KL passes target_kl.",
     "stop_leaves_inner_loop_only": "The early stop ends the epoch but not the update.",
+    "not_two_things": "It does not return two things, as the docstring says.",
+    "wrong_actions": "Its actions are not int64, one for each row of logits.",
+    "actions_out_of_range": "Some of its actions do not exist.",
+    "not_random": "It does not draw: the same actions come whatever the generator says.",
+    "rows_not_independent": "The rows of the batch do not get draws of their own.",
+    "draws_uniformly": "Every action comes equally often, whatever the logits say.",
+    "wrong_distribution": "Its actions do not come with the probabilities of the policy.",
+    "same_actions_every_call": "The same actions come at every call with one generator.",
+    "wrong_log_probs": "It does not return one float32 log-probability for each action.",
+    "log_prob_of_another_draw": "Its log-probability is not that of the action it returns.",
+    "uses_global_stream": "It draws from a global random stream, not from the generator alone.",
+    "results_share_memory": "A later call changes results that were handed out before.",
     "normalizes_whole_batch": "It normalizes over the whole batch instead of each minibatch.",
 }
 """What to call a general mistake in the student's words, by id."""
