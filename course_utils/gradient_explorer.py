@@ -196,6 +196,8 @@ def _estimates(
             for b, baseline in enumerate(baselines):
                 pair = function(scores[chosen], returns[chosen], baseline)
                 means[m, b, k], errors[m, b, k] = _two(pair, scores.shape[1])
+            if not np.isfinite(means[m, :, k]).all():
+                raise PictureError("some estimates are NaN or infinite.")
             if time.perf_counter() - started > TIME_BUDGET:
                 calls = len(SAMPLES) * len(baselines) * REPEATS
                 raise PictureError(
@@ -226,9 +228,9 @@ def _spread_figure(
     means: np.ndarray, errors: np.ndarray, target: float, baselines: tuple[float, ...]
 ) -> SliderFigure | None:
     frames = [(m, b) for m in range(len(SAMPLES)) for b in range(len(baselines))]
-    reach = 3.5 * np.nanstd(means[2], axis=-1).min() or 1.0
+    reach = 3.5 * means[min(2, len(SAMPLES) - 1)].std(axis=-1).min() or 1.0
     edges = np.linspace(target - reach, target + reach, BINS + 1)
-    clipped = np.clip(np.nan_to_num(means, nan=target), edges[0] + 1e-9, edges[-1] - 1e-9)
+    clipped = np.clip(means, edges[0] + 1e-9, edges[-1] - 1e-9)
     bars = np.stack([np.histogram(clipped[m, b], edges)[0] for m, b in frames])
     spread, told = means.std(axis=-1), errors.mean(axis=-1)
     powers = np.log2(SAMPLES)

@@ -42,6 +42,7 @@
 # %%
 import numpy as np
 import torch
+from IPython.display import display
 from matplotlib.figure import Figure
 
 from course_utils import figures
@@ -77,6 +78,8 @@ check = checker("lab1_policy_gradients")
 
 # %% [markdown]
 # ## Part 1. Two ways of learning to act
+#
+# *About 5 minutes to here.*
 #
 # **The words.** An *agent* sees the *state* $s_t$ of an *environment* and chooses an *action* $a_t$. The environment answers with a *reward* $r_t$, a number, and with the next state. This goes on until the task ends. One run from start to end is an *episode*.
 # What the agent wants is not the next reward but all of them together, the *return* $G = r_0 + \gamma r_1 + \gamma^2 r_2 + \dots$. The discount $\gamma$ makes later rewards count for less.
@@ -122,9 +125,13 @@ fig = Figure(figsize=(7.2, 3.0), layout="constrained")
 axes = fig.subplots()
 axes.plot(grid, values, color=figures.BLUE)
 axes.plot(best, max(values), "o", color=figures.VERMILION)
-axes.annotate(f"best: p = {best:.2f}, return {max(values):.1f}", (best, max(values) - 14), ha="center")
+axes.annotate(
+    f"best: p = {best:.2f}, return {max(values):.1f}", (best, max(values) - 14), ha="center"
+)
 for p in (0.05, 0.95):
-    axes.annotate(f"{corridor_value(p):.0f}", (p, corridor_value(p)), (6, 0), textcoords="offset points")
+    axes.annotate(
+        f"{corridor_value(p):.0f}", (p, corridor_value(p)), (6, 0), textcoords="offset points"
+    )
 axes.set_ylim(-110, 0)
 axes.set_xlabel("probability p of going right")
 axes.set_ylabel("expected return J(p)")
@@ -137,7 +144,7 @@ figures.show(
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both are terrible, about $-82$ and $-43$, since an agent that hardly ever changes its mind gets stuck between two places. The best policy goes right in 59 of 100 cases and gets $-11.6$.
+# Both are terrible, about $-44$ (right) and $-82$ (left), since an agent that hardly ever changes its mind gets stuck between two places. The best policy goes right in 59 of 100 cases and gets $-11.6$.
 # A method that takes the action with the largest value, and a random one in one case of ten, is exactly at one of these two points ($p = 0.05$ or $p = 0.95$). A method that turns $p$ itself can find the top of the curve.
 # </details>
 #
@@ -154,7 +161,7 @@ figures.show(
 #
 # - Only *differences* of logits matter: add 5 to all of them, and $e^5$ cancels. So a logit by itself is not a log-probability; it has to be normalized.
 # - A logit that is larger by 1 means a probability that is larger by the factor $e \approx 2.7$.
-# - The gradient with respect to *all* logits is never zero for long: making one action likelier makes the others less likely.
+# - The probabilities share one whole: making one action likelier makes all the others less likely.
 #
 # Why logarithms? For two reasons, a small and a large one. The small one is arithmetic: probabilities of many steps are multiplied, and the product of a hundred of them is soon 0 in float32, while a sum of logarithms is harmless. The large one is the subject of part 3, and it has nothing to do with rounding.
 #
@@ -349,7 +356,10 @@ print("gradient of J", gradient.numpy().round(4))
 # %%
 slope_of_p = measured_slope(arm_probabilities, theta)  # [A, A], one row for each action
 slope_of_log_p = measured_slope(lambda t: arm_probabilities(t).log(), theta)
-print("step 2, largest |grad p - p grad log p|:", f"{(slope_of_p - p[:, None] * slope_of_log_p).abs().max():.1e}")
+print(
+    "step 2, largest |grad p - p grad log p|:",
+    f"{(slope_of_p - p[:, None] * slope_of_log_p).abs().max():.1e}",
+)
 print("sum over a of    grad p(a)       q(a):", (arms @ slope_of_p).numpy().round(4))
 print("mean under pi of grad log p(a)   q(a):", ((p * arms) @ slope_of_log_p).numpy().round(4))
 
@@ -365,12 +375,14 @@ print("mean under pi of grad log p(a)   q(a):", ((p * arms) @ slope_of_log_p).nu
 # **Predict first.** The cell below adds 100 to all rewards. What happens to the exact gradient? And what to the size of the terms that are averaged?
 
 # %%
-print("step 3, mean score:", (p @ slope_of_log_p).abs().max().item() < 1e-9)
+print("step 3, largest entry of the mean score:", f"{(p @ slope_of_log_p).abs().max():.0e}")
 for b in (0.0, 1.0, -100.0):
     terms = slope_of_log_p * (arms - b)[:, None]  # [A, A]
     mean = p @ terms
     spread = (p @ (terms - mean) ** 2).sqrt()
-    print(f"baseline {b:6.1f}: mean {mean.numpy().round(4)}, standard deviation {spread.numpy().round(2)}")
+    print(
+        f"baseline {b:6.1f}: mean {mean.numpy().round(4)}, standard deviation {spread.numpy().round(2)}"
+    )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -553,17 +565,17 @@ hidden_test("lab1_policy_gradients/score_function_gradient", score_function_grad
 # **Predict first.** Four times as many samples: how much narrower does the histogram get? And which baseline makes it narrowest: 0, about 5, or 8?
 
 # %% tags=["skip-execution"]
-spread = None
 with todo_guard():
     generator = torch.Generator().manual_seed(0)
     logits = theta.float().expand(50_000, -1)
     pulled, _ = sample_actions(logits, generator)
     table = torch.stack([softmax_score(theta.float()[None], 0, a)[0].detach() for a in range(4)])
     paid = arms.float()[pulled] + 4.0 + torch.randn(len(pulled), generator=generator)
-    spread = spread_explorer(
-        score_function_gradient, table[pulled], paid, gradient, (0.0, 2.0, 4.0, 4.7, 6.0, 8.0)
+    display(
+        spread_explorer(
+            score_function_gradient, table[pulled], paid, gradient, (0.0, 2.0, 4.0, 4.7, 6.0, 8.0)
+        )
     )
-spread
 
 # %% [markdown]
 # <details><summary>Answer</summary>
@@ -614,7 +626,7 @@ start = torch.tensor([0.7, 0.3, 0.0], dtype=torch.float64)  # rho
 reward_table = torch.tensor([[-0.5, 0.2], [0.0, 1.0], [3.0, -1.0]], dtype=torch.float64)  # [S, A]
 transition = torch.tensor(  # [S, A, S]; what is missing to 1 is the chance that the task ends
     [
-        [[0.1, 0.8, 0.1], [0.6, 0.2, 0.0]],
+        [[0.1, 0.7, 0.1], [0.6, 0.2, 0.0]],
         [[0.0, 0.2, 0.7], [0.3, 0.3, 0.1]],
         [[0.3, 0.3, 0.0], [0.2, 0.0, 0.7]],
     ],
@@ -650,7 +662,10 @@ exact_gradient = theorem(theta_mdp)
 brute_force = measured_slope(lambda t: solve_world(t)[0], theta_mdp)
 print(f"J = {solve_world(theta_mdp)[0]:.4f}")
 print("the theorem:\n", exact_gradient.numpy().round(4))
-print("largest difference to measured slopes of J:", f"{(exact_gradient - brute_force).abs().max():.1e}")
+print(
+    "largest difference to measured slopes of J:",
+    f"{(exact_gradient - brute_force).abs().max():.1e}",
+)
 
 # %% [markdown]
 # Now the agent's side: it plays, and knows neither `transition` nor `reward_table`. The scores come from your function, the actions from your sampler.
@@ -731,7 +746,9 @@ with todo_guard():
         measured, said = (np.sqrt(np.mean(x[name], axis=0)) for x in (errors, told))
         axes.loglog(counts, measured, "o", color=color, label=f"{name}: error, 8 runs")
         axes.loglog(counts, said, color=color, ls=style, label=f"{name}: your standard error")
-    axes.loglog(counts, 4 / np.sqrt(counts), color=figures.GRAY, lw=1, label=r"slope of $1/\sqrt{M}$")
+    axes.loglog(
+        counts, 4 / np.sqrt(counts), color=figures.GRAY, lw=1, label=r"slope of $1/\sqrt{M}$"
+    )
     axes.set_xlabel("episodes M")
     axes.set_ylabel("root mean square error")
     axes.legend(frameon=False, fontsize=8)
@@ -753,7 +770,7 @@ with todo_guard():
 # %% tags=["skip-execution"]
 with todo_guard():
     generator = torch.Generator().manual_seed(100)
-    _, _, with_gamma, without = episode_terms(theta_mdp, 100_000, generator)
+    _, _, with_gamma, without = episode_terms(theta_mdp, 50_000, generator)
     ones = torch.ones(len(without))
     undiscounted = theorem(theta_mdp, factor=1.0).flatten()
     for name, terms, exact in (
@@ -766,7 +783,9 @@ with todo_guard():
         print(f"{'':15} yours  {mean.numpy().round(3)}  at most {off:.1f} standard errors off")
     a, b = exact_gradient.flatten(), undiscounted
     angle = torch.rad2deg(torch.arccos(a @ b / a.norm() / b.norm()))
-    print(f"the two directions differ by {angle:.0f} degrees; the second is {b.norm() / a.norm():.1f} times as long")
+    print(
+        f"the two directions differ by {angle:.0f} degrees; the second is {b.norm() / a.norm():.1f} times as long"
+    )
 
 # %% [markdown]
 # Both are estimated correctly, but they are estimates of different things: without the factor, states that are reached late get a larger say. In this world the two point roughly the same way, and climbing along either leads uphill. That need not be so everywhere.
@@ -910,7 +929,7 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Nearly the same height in nearly the same number of steps, although the sampling agent was never told a single transition probability. Its path is rugged because every step is noisy, but the noise averages out over the steps: an unbiased estimate need not be a good one to be followed.
+# Nearly the same height in nearly the same number of steps, although the sampling agent was never told a single transition probability. Its path is rugged because every step is noisy, but the noise averages out over the steps: an estimate that is right on average can be followed even where a single one is poor.
 #
 # What you have just run is REINFORCE. In lab 2 the table becomes a network and the world a cart with a pole.
 # </details>

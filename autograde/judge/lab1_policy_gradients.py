@@ -468,7 +468,7 @@ def gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         _gradient_case("a baseline", *_samples(rng, 4, 3), high, "baseline"),
         _gradient_case("a negative baseline", *_samples(rng, 9, 5), low, "baseline"),
         _gradient_case("as many samples as numbers", *_samples(rng, 5, 5), 0.0),
-        _gradient_case("one number", *_samples(rng, 6, 1), 0.5, "corners", "scores of shape [6, 1]"),
+        _gradient_case("one number", *_samples(rng, 6, 1), 0.5, "corners", "scores [6, 1]"),
         _gradient_case(
             "one sample", *_samples(rng, 1, 3), 0.25, "corners",
             "a single sample, whose standard error is not known: NaN and 0 both pass",
@@ -481,9 +481,7 @@ def gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     ]  # fmt: skip
     if not visible:
         cases.append(
-            _gradient_case(
-                "many samples", *_samples(rng, 5000, 6), 0.75, "cost", cpu_seconds=2.0
-            )
+            _gradient_case("many samples", *_samples(rng, 5000, 6), 0.75, "cost", cpu_seconds=2.0)
         )
     return cases
 
@@ -517,9 +515,7 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     ]
     cases.append(_loss_case("a batch of one", *_pairs(rng, 1), aspect="corners"))
     log_probs, _ = _pairs(rng, 6)
-    cases.append(
-        _loss_case("weights of zero", log_probs, np.zeros(6), aspect="corners")
-    )
+    cases.append(_loss_case("weights of zero", log_probs, np.zeros(6), aspect="corners"))
     far = _f32(-rng.uniform(110.0, 150.0, 5))
     cases.append(
         _loss_case(
@@ -528,9 +524,7 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         )
     )  # fmt: skip
     equal = np.full(6, 2.0)
-    cases.append(
-        _loss_case("equal weights", _pairs(rng, 6)[0], equal, about="every weight is 2")
-    )
+    cases.append(_loss_case("equal weights", _pairs(rng, 6)[0], equal, about="every weight is 2"))
     if not visible:
         cases.append(
             _loss_case("a large batch", *_pairs(rng, 5000), aspect="cost", cpu_seconds=2.0)

@@ -28,8 +28,8 @@ def sampler(function: Callable, case: dict) -> dict:
     """Draw actions for a batch in which every state comes many times; return counts.
 
     Case arguments: ``logits`` [R, A], one row a state; ``copies`` of each in the batch, next to
-    each other; ``calls`` with one generator; ``seed``, ``other_seed``; with ``seeds`` the function draws
-    three times more, to see what follows from a seed.
+    each other; ``calls`` with one generator; ``seed``, ``other_seed``; with ``seeds`` the function
+    draws three times more, to see what follows from a seed.
     """
     a = {name: decode(value) for name, value in case["args"].items()}
     states, (rows, count) = a["copies"], a["logits"].shape
