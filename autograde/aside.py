@@ -7,6 +7,8 @@ in this process) for any other object with a judge's interface.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import signal
 import time
 from collections.abc import Callable
@@ -27,7 +29,7 @@ class Here:
     def __init__(self, judge: Any):
         self._judge = judge
 
-    def requests(self, lab: Lab, seed: int) -> dict[str, dict]:
+    def requests(self, lab: Lab, seed: int) -> dict[str, str]:
         """What the kernel is asked per test cell. CourseError if a test has nobody to judge it."""
         return _requests(lab, seed, self._judge)
 
@@ -56,14 +58,14 @@ class Aside:
         for _ in range(processes):
             self._submit(_ready)
 
-    def requests(self, lab: Lab, seed: int) -> dict[str, dict]:
+    def requests(self, lab: Lab, seed: int) -> dict[str, str]:
         return self._submit(_requests, lab, seed).result()
 
     def judge(self, lab: Lab, raw: bytes, seed: int) -> Future[dict[str, TestResult]]:
         return self._submit(_judge, lab, raw, seed)
 
     def page(self, course: Course, lab: str, student: str) -> Future[None]:
-        return self._submit(_page, course, lab, student)
+        return self._submit(_page_kept_open, course, lab, student)
 
     def close(self) -> None:
         if self._pool is not None:
@@ -102,7 +104,7 @@ def _ready() -> None:
     pipeline.default_judge()
 
 
-def _requests(lab: Lab, seed: int, judge: Any = None) -> dict[str, dict]:
+def _requests(lab: Lab, seed: int, judge: Any = None) -> dict[str, str]:
     judge = judge or pipeline.default_judge()
     pipeline.check_judge(lab, judge)
     return pipeline.make_requests(lab, seed, judge)
@@ -123,6 +125,21 @@ def _page(course: Course, lab: str, student: str) -> None:
             if not left:
                 raise
             time.sleep(PAUSE_S)
+
+
+@functools.cache
+def _keep_open() -> contextlib.ExitStack:
+    """The gradebook kept open for as long as this process lives."""
+    from autograde.kept_open import gradebook_kept_open
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(gradebook_kept_open())
+    return stack
+
+
+def _page_kept_open(course: Course, lab: str, student: str) -> None:
+    _keep_open()
+    _page(course, lab, student)
 
 
 def _done(task: Callable, *arguments: Any) -> Future:

@@ -27,6 +27,28 @@ def sqlite_path(course: Course) -> Path | None:
     return Path(url.database)
 
 
+def lost_marks(course: Course) -> tuple[Path, int] | None:
+    """The newest copy and how many marks by hand it holds, when the gradebook has lost everything.
+
+    None while the gradebook holds any submission's marks, or the copy none that a person gave.
+    """
+    source = sqlite_path(course)
+    copies = sorted(folder(course).glob("gradebook-*.db"))
+    if source is None or not copies or (source.is_file() and _count(source, "")):
+        return None
+    given = _count(copies[-1], " where manual_score is not null")
+    return (copies[-1], given) if given else None
+
+
+def _count(path: Path, condition: str) -> int:
+    """How many of a gradebook's marks meet a condition; 0 where there is no table of marks."""
+    where = f"{path.resolve().as_uri()}?mode=rw"
+    with contextlib.closing(sqlite3.connect(where, uri=True)) as gradebook:
+        if not gradebook.execute("select 1 from sqlite_master where name = 'grade'").fetchone():
+            return 0
+        return gradebook.execute(f"select count(*) from grade{condition}").fetchone()[0]
+
+
 def keep(course: Course) -> Path | None:
     """Copy the gradebook as it is to autograde/state/backups/, keeping the newest KEPT copies.
 
@@ -43,10 +65,10 @@ def keep(course: Course) -> Path | None:
         left.unlink(missing_ok=True)
     now = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H-%M-%S.%fZ")
     scratch = where / f".{now}.db"
+    # To be written to: what a killed run has left half done is rolled back when it is opened.
+    address = f"{source.resolve().as_uri()}?mode=rw"
     with (
-        contextlib.closing(
-            sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
-        ) as old,
+        contextlib.closing(sqlite3.connect(address, uri=True)) as old,
         contextlib.closing(sqlite3.connect(scratch)) as new,
     ):
         old.backup(new)

@@ -110,6 +110,11 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
 )
 @click.option("--force", is_flag=True, help="Grade again what has not changed since.")
 @click.option(
+    "--fresh-inputs",
+    is_flag=True,
+    help="Draw the hidden tests' inputs anew and grade everyone again with them.",
+)
+@click.option(
     "--unsandboxed", is_flag=True, help="Run students' code with your own rights. Dangerous."
 )
 @click.option(
@@ -133,6 +138,7 @@ def grade(
     students: tuple[str, ...],
     jobs: int | None,
     force: bool,
+    fresh_inputs: bool,
     unsandboxed: bool,
     cell_seconds: int | None,
     no_feedback: bool,
@@ -144,11 +150,15 @@ def grade(
 
     Marks go to the gradebook, executed notebooks to autograde/autograded, pages for the students
     to autograde/feedback. What has been graded and has not changed is not graded again, so that
-    a stopped run goes on where it was. Exit status: 0 when every submission has a mark (0 points
-    for one that cannot be read), 1 when some could not be given one, 2 for wrong arguments.
+    a stopped run goes on where it was. The hidden tests' inputs are drawn once and kept, so that
+    everyone is asked the same and grading again gives the same marks. Exit status: 0 when every
+    submission has a mark (0 points for one that cannot be read), 1 when some could not be given
+    one, 2 for wrong arguments.
     """
     from autograde.course import Course
 
+    if fresh_inputs and students:
+        raise click.UsageError("--fresh-inputs is for the whole class: leave --student out.")
     course = Course.open(course_dir, db)
     course.check_lab(lab)
     limits = {}
@@ -162,6 +172,7 @@ def grade(
         jobs=jobs,
         executor=executor,
         force=force,
+        fresh_inputs=fresh_inputs,
         sandbox="none" if unsandboxed else "auto",
         limits=limits,
         feedback=not no_feedback,
@@ -254,11 +265,18 @@ def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int
 
     from autograde.build import write_atomically
     from autograde.intake import one_line, shown
+    from autograde.sandbox.probe import probe
 
     console = Console(stderr=True, highlight=False)
     columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), Remaining())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("grading", total=None)
+
+        def on_start(total: int) -> None:
+            if options["sandbox"] != "auto":  # that is each worker's to find out
+                text = escape(f"Isolation: {probe(options['sandbox'])}")
+                progress.console.print(text, soft_wrap=True)
+            progress.update(task, total=total)
 
         def on_row(row) -> None:
             mark = "no mark" if row.score is None else f"{row.score:g}/{row.max:g}"
@@ -272,7 +290,7 @@ def _grade_and_report(course, lab: str, json_file: str | None, **options) -> int
         result = grade_class(
             course,
             lab,
-            on_start=lambda total: progress.update(task, total=total),
+            on_start=on_start,
             on_row=on_row,
             **options,
         )

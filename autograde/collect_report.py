@@ -22,6 +22,16 @@ EVENTS = {
     "undone": "the last collect was taken back",
     "gone": "the only attempt was taken back",
 }
+# The same where students are counted.
+COUNTED = {
+    **EVENTS,
+    "newer": "with a newer attempt",
+    "older": "with an older attempt, kept",
+    "again": "with an earlier attempt again, which counts (an older download? --undo)",
+    "time": "unchanged but for the time, which is known now",
+    "undone": "taken back, an earlier attempt counts",
+    "gone": "taken back, nothing is left",
+}
 # Of several things that happen to one student at once, the first that is here is told.
 ORDER = ("new", "newer", "again", "time", "matched", "undone", "gone", "older", "unchanged")
 
@@ -108,14 +118,18 @@ def summary(report: Report, course: Course) -> list[str]:
     """The counts, and what is to be done, as lines."""
     rows = [row for row in report.outcomes if row.problem is None]
     count = Counter(row.event for row in rows)
-    parts = [f"{count[event]} {EVENTS[event].split(',')[0]}" for event in ORDER if count[event]]
+    parts = [f"{count[event]} {COUNTED[event]}" for event in ORDER if count[event]]
     refused = sum(row.refused is not None for row in rows)
     late = sum(row.late not in ("", "?", "-", "on time") for row in rows)
-    unknown = sum(row.received is None and row.event != "gone" for row in rows)
+    unknown = sum(row.late == "?" and row.event != "gone" for row in rows)
+    brought = [row for row in rows if row.event in ("new", "newer")]
     if refused:
         parts.append(f"{refused} refused (0 points, with the reason)")
     parts.append(f"{late} late")
     lines = [", ".join(parts)]
+    if len(brought) > 1 and all(row.refused for row in brought):
+        undo = f"python -m autograde collect {report.lab} --undo takes it back"
+        lines.append(f"nothing that came in can be graded: is it the right download? {undo}")
     if report.unmatched:
         lines.append(
             f"{len(report.unmatched)} unmatched, kept and not graded; when the roster knows them: "

@@ -349,7 +349,8 @@ def collect(
             last = job.undo()
             if last is None:
                 raise CourseError(f"nothing of {lab} has been collected")
-            explanation = f"took back the collect of {last.partition('.')[0]} UTC"
+            when = datetime.strptime(last.partition(".")[0], "%Y%m%dT%H%M%S")
+            explanation = f"took back the collect of {when:%Y-%m-%d %H:%M} UTC"
         elif remap:
             if not job.attempts:
                 raise CourseError(f"nothing of {lab} has been collected")

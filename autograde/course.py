@@ -191,9 +191,17 @@ class Course:
             own = roster.due(student, lab) if roster else None
             if own is not None:
                 return own
-        for row in _rows(self.root / DUE_DATES, ("lab", "due")):
+        path = self.root / DUE_DATES
+        if not path.is_file():
+            return None
+        from autograde.tables import read_table
+
+        table = read_table(path, DUE_DATES)
+        if not {"lab", "due"} <= set(table.columns):
+            raise CourseError(f"{DUE_DATES}: its first line must name the columns lab, due")
+        for row in table.rows:
             if row["lab"] == lab:
-                return parse_time(row["due"], DUE_DATES)
+                return parse_due(row["due"], f"{DUE_DATES}: line {row.number}")
         return None
 
     def received(self, lab: str) -> dict[str, datetime]:
@@ -295,6 +303,14 @@ def parse_time(text: str, where: str) -> datetime:
         ) from None
     if when.tzinfo is not None:
         when = when.astimezone(timezone.utc).replace(tzinfo=None)
+    return when
+
+
+def parse_due(text: str, where: str) -> datetime:
+    """A due date as `parse_time` reads it; not a day alone, which would end as it begins."""
+    when = parse_time(text, where)
+    if not re.search(r"[T ]\d", text.strip()):
+        raise CourseError(f"{where}: {text!r} has no time of day; write it like {text}T23:59+02:00")
     return when
 
 

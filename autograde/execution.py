@@ -26,6 +26,7 @@ from autograde.sandbox.channel import Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import Kernel, KernelServer, SandboxError, SandboxUnavailable
 from autograde.sandbox.outputs import (
     DELIMITER,
+    MAX_PARSED,
     OBSERVATION_MIME,
     Malformed,
     Outputs,
@@ -206,12 +207,14 @@ class _Session:
 
     def _exit_code(self) -> int | None:
         """How the kernel ended, if it has; its sockets may be gone a moment earlier."""
-        with contextlib.suppress(SandboxError):
+        try:
             for _ in range(20):
                 usage = self._usage()
                 if not usage["alive"]:
                     return usage.get("exit")
                 time.sleep(0.01)
+        except SandboxError:  # the server is gone, which no notebook can reach
+            return KILLED[0]
         return None
 
     def _run(self, code: str, started: float, deadline: float, result: _Run) -> None:
@@ -250,7 +253,8 @@ class _Session:
                     outputs.dropped()
                     continue
                 # Behind the cut only what ends the cell is worth a look.
-                if outputs.truncated and len(message) > 5 and len(message[-1]) > 1 << 16:
+                large = len(message) > 5 and len(message[-1]) > 1 << 16
+                if large and outputs.truncated and channel is self.iopub:
                     continue
                 try:
                     kind, asked, content = split_message(message)
@@ -261,7 +265,8 @@ class _Session:
                     elif channel is self.iopub:
                         outputs.feed(kind, content)
                     elif kind == "execute_reply" and reply is None:
-                        answer = parse_json(content)
+                        # it repeats the error that was shown: one without end is no reply less
+                        answer = {} if len(content) > MAX_PARSED else parse_json(content)
                         reply = answer if isinstance(answer, dict) else {}
                         idle_by = time.monotonic() + self.idle_s
                 except (Malformed, AttributeError):
@@ -461,9 +466,10 @@ class Engine:
             run.outputs.items.append(error_output("Timeout", run.reason))
         return _result(run.status, run.outputs.finish(), run.execution_count, round(run.seconds, 3))
 
-    def _observe(self, state: _Job, request: dict[str, Any]) -> dict[str, Any]:
+    def _observe(self, state: _Job, request: dict[str, Any] | str) -> dict[str, Any]:
         nonce = secrets.token_hex(16)
-        run = self._code(state, (json.dumps(request), nonce))
+        text = request if isinstance(request, str) else json.dumps(request)
+        run = self._code(state, (text, nonce))
         if run is None:
             return {"failure": "timeout" if time.monotonic() > state.deadline else "kernel died"}
         observation = run.outputs.observation
@@ -582,7 +588,8 @@ def execute(job: bytes) -> bytes:
 
     Parameters
     ----------
-    job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request}),
+    job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request,
+        an object or, so that it is not encoded for each submission anew, its JSON text}),
         "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed",
         "stop_at_timeout" (leave out all after the first timeout: for a run that is made again)
 

@@ -81,48 +81,43 @@ def beside(jobs: int) -> int:
 
 
 class Local:
-    """Worker processes of this machine's, each with a kernel server of its own."""
+    """Worker processes of this machine's."""
 
     execute = None
 
     def __init__(self, jobs: int):
         self.jobs = jobs
         self._ready: Executor | None = None
+        self._wall = "auto"
 
     def wall(self, sandbox: str) -> str:
         from autograde.sandbox.launcher import SandboxUnavailable
         from autograde.sandbox.probe import choose
 
         try:
-            return choose(sandbox)
+            self._wall = choose(sandbox)
         except SandboxUnavailable as error:
             raise CourseError(str(error), status=1) from None
+        return self._wall
 
     def start(self, sandbox: str) -> None:
-        from autograde.execution import warm_up
-
-        self._ready = process_pool(self.jobs)
-        for _ in range(self.jobs):
-            self._ready.submit(warm_up, sandbox)
+        self._ready = process_pool(self.jobs, sandbox)
 
     def make(self, jobs: int) -> Executor:
         ready, self._ready = self._ready, None
-        return ready or process_pool(jobs)
+        return ready or process_pool(jobs, self._wall)
 
     def close(self) -> None:
         if self._ready is not None:
             self._ready.shutdown(wait=True, cancel_futures=True)
 
 
-def process_pool(jobs: int) -> Executor:
-    """A pool of `jobs` fresh processes (spawned: nothing of this process is inherited)."""
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
+def process_pool(jobs: int, sandbox: str = "auto") -> Executor:
+    """Processes for `jobs` jobs at a time, warming up at once for jobs that ask for `sandbox`."""
+    from autograde.execution import warm_up
+    from autograde.processes import Processes
 
-    from autograde.execution import end_with_parent
-
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(jobs, mp_context=spawn, initializer=end_with_parent)
+    return Processes(jobs, functools.partial(warm_up, sandbox))
 
 
 # --- a Dask cluster ----------------------------------------------------------------------------
@@ -289,7 +284,9 @@ def _pass_on(ours: Future, theirs: Future) -> None:
 
     try:
         ours.set_result(theirs.result())
-    except (KilledWorker, CancelledError) as error:
-        ours.set_exception(WorkersLost(str(error) or "the Dask cluster lost the job"))
+    except KilledWorker:
+        ours.set_exception(WorkersLost("several Dask workers died while they ran this job"))
+    except CancelledError:
+        ours.set_exception(WorkersLost("the Dask scheduler went away with this job"))
     except Exception as error:
         ours.set_exception(error)

@@ -27,17 +27,19 @@ from nbgrader.converters import Autograde, GenerateFeedback, NbGraderException
 from nbgrader.coursedir import CourseDirectory
 from sqlalchemy.exc import SAWarning
 
-from autograde import backup, build, pipeline
+from autograde import backup, build, pipeline, roster
 from autograde.aside import Aside, Here
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.executors import beside, cores, process_pool
 from autograde.exporter import REMARKS, SubmissionExporter, grafted_notebook
 from autograde.intake import Submission, name_problem, students, take_in
+from autograde.kept_open import gradebook_kept_open
 from autograde.pipeline import Graded, InternalError, Lab
 from autograde.results import ClassResult, Row
 from autograde.runstate import RunState
 
+CHECK_METADATA = "nbgrader.preprocessors.CheckCellMetadata"
 # What a row says of its kernel's run.
 RUN_FACTS = ("seconds", "cpu_seconds", "kernel_deaths", "timeouts")
 
@@ -49,6 +51,7 @@ def grade_class(
     only: Sequence[str] | None = None,
     jobs: int | None = None,
     force: bool = False,
+    fresh_inputs: bool = False,
     sandbox: str = "auto",
     limits: dict | None = None,
     feedback: bool = True,
@@ -61,7 +64,8 @@ def grade_class(
 ) -> ClassResult:
     """Grade every submission of a lab (or those of the students in `only`).
 
-    jobs: kernels at a time (default: all cores). force: grade again what has not changed. sandbox,
+    jobs: kernels at a time (default: all cores). force: grade again what has not changed.
+    fresh_inputs: draw the hidden tests' inputs anew, and grade everyone again with them. sandbox,
     limits: for stage 3. feedback: write the students' HTML pages too. execute, judge,
     make_executor(jobs): what runs stage 3 and who judges; the defaults are autograde.execution,
     autograde.judge and a process pool. aside: what judges and writes pages; by default made for
@@ -76,6 +80,7 @@ def grade_class(
     if problem:
         raise CourseError(problem, status=1)
     _course_config(course)  # a mistake in nbgrader_config.py is found before the first mark
+    roster.load(course)  # and so is one in the roster
     chosen = _chosen(course, lab_name, only)
     unusable = {name: problem for name in chosen if (problem := name_problem(name))}
     names = [name for name in chosen if name not in unusable]
@@ -85,19 +90,18 @@ def grade_class(
     state = RunState(course, lab_name)
     with contextlib.ExitStack() as stack:
         stack.enter_context(state.locked())
+        stack.enter_context(gradebook_kept_open())
         if aside is None:
             aside = Here(judge) if judge is not None else Aside(beside(jobs))
             stack.callback(aside.close)
         keep_gradebook(course)
         build.register(course, lab_name)
+        state.start(fresh=fresh_inputs)
         run = _Run(course, lab, state, aside, sandbox, limits, feedback, force)
         run.execute = execute
         run.on_row = on_row
         on_start(len(chosen))
         rows = run.grade(names, jobs, make_executor or process_pool)
-        if not any(row.status == "error" for row in rows):
-            state.finish()
-        # Afterwards: a name must not keep the run, and with it the tests' inputs, from changing.
         for name, problem in unusable.items():
             run._add(Row(name, "error", reason=f"the folder's name {problem}: rename it"))
     return ClassResult(
@@ -111,8 +115,20 @@ def grade_class(
 
 
 def keep_gradebook(course: Course) -> None:
-    """A copy of the gradebook before anything is written; CourseError if it cannot be read."""
+    """A copy of the gradebook before anything is written.
+
+    CourseError if it cannot be read, or is gone and with it marks that a person has given.
+    """
     try:
+        lost = backup.lost_marks(course)
+        if lost is not None:
+            copy, given = lost
+            raise CourseError(
+                f"{backup.sqlite_path(course)} is gone or empty, and with it what a person has "
+                f"graded by hand ({given} marks); put the last copy in its place, {copy} (or, to "
+                f"begin anew, take the copies out of {copy.parent})",
+                status=1,
+            )
         backup.keep(course)
     except sqlite3.DatabaseError as error:
         raise CourseError(
@@ -468,6 +484,9 @@ def write_autograded(course: Course, lab: Lab, graded: Graded) -> None:
     """Record verdicts in the gradebook and the notebook in autograded/, by nbgrader's Autograde."""
     config = _config(course, lab.name, graded.submission.student)
     config.Autograde.exporter_class = _GraftedExporter
+    for step in ("sanitize_preprocessors", "autograde_preprocessors"):
+        # It is for metadata of a student's making; here they are the release's.
+        config.Autograde[step] = [p for p in config.Autograde[step] if p != CHECK_METADATA]
     _convert(_Recorder, _TrustedFolder, config, graded)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 import click
 
 from autograde.build import write_atomically
-from autograde.cli import COURSE_OPTION
+from autograde.cli import COURSE_OPTION, DB_OPTION
 from autograde.course import Course
 from autograde.errors import CourseError
 
@@ -132,17 +132,26 @@ def _secret(path: Path) -> str | None:
     return text if re.fullmatch(r"[\w-]{16,200}", text) else None
 
 
+def _waiting(course: Course, lab: str, found: list[Page]) -> int:
+    """How many of the pages' students have an answer that a person has not graded yet."""
+    from autograde.progress import read_gradebook
+
+    marks = read_gradebook(course).get(lab, {})
+    return sum(page.student in marks and bool(marks[page.student].open) for page in found)
+
+
 @click.command("feedback")
 @click.argument("lab")
 @click.option("--output", metavar="FILE", help="Where to (default: autograde/reports/LAB).")
 @COURSE_OPTION
-def feedback_command(lab: str, output: str | None, course_dir: str | None) -> int:
+@DB_OPTION
+def feedback_command(lab: str, output: str | None, course_dir: str | None, db: str | None) -> int:
     """Pack the feedback pages of LAB into a zip that Moodle or Canvas hands out.
 
     Pages of work collected from Moodle or Canvas get the names that it knows, everyone else's lie
     in folders named like the students. The pages are those that grade has written: run it first.
     """
-    course = Course.open(course_dir)
+    course = Course.open(course_dir, db)
     found = pages(course, course.check_lab(lab))
     if not found:
         raise CourseError(
@@ -155,6 +164,12 @@ def feedback_command(lab: str, output: str | None, course_dir: str | None) -> in
         raise CourseError(f"{target} cannot be written: {error.strerror}", status=1) from None
     shown = target.relative_to(course.root) if target.is_relative_to(course.root) else target
     click.echo(f"{shown}: {len(found)} pages, {target.stat().st_size:,} bytes")
+    waiting = _waiting(course, lab, found)
+    if waiting:
+        click.echo(
+            f"  {waiting} with an answer that nobody has graded yet: after the formgrader run "
+            f"python -m autograde grade {lab}, then this again"
+        )
     for source, count in sorted(Counter(page.source for page in found).items(), reverse=True):
         if source:
             click.echo(f"  {count} named for {source.capitalize()}. Upload {WHERE[source]}")

@@ -298,15 +298,18 @@ def check_judge(lab: Lab, judge) -> None:
             )
 
 
-def make_requests(lab: Lab, seed: int, judge) -> dict[str, dict]:
-    """What the kernel is asked per test cell: inputs drawn from `seed`, no answers."""
-    return {test.grade_id: judge.request(f"{lab.name}/{test.name}", seed) for test in lab.tests}
+def make_requests(lab: Lab, seed: int, judge) -> dict[str, str]:
+    """What the kernel is asked per test cell, as JSON: inputs drawn from `seed`, no answers."""
+    return {
+        test.grade_id: json.dumps(judge.request(f"{lab.name}/{test.name}", seed))
+        for test in lab.tests
+    }
 
 
 def make_job(
     lab: Lab,
     notebook: dict,
-    requests: dict[str, dict],
+    requests: dict[str, str],
     *,
     limits: dict | None = None,
     sandbox: str = "auto",

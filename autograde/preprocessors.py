@@ -62,7 +62,7 @@ class IsolatedExecute(NbGraderPreprocessor):
             return {}, pipeline.refused_results(lab, refusal)
         judge = pipeline.default_judge()
         pipeline.check_judge(lab, judge)
-        seed = runstate.open_seed(course, lab.name)
+        seed = runstate.RunState(course, lab.name).start()
         requests = pipeline.make_requests(lab, seed, judge)
         job = pipeline.make_job(
             lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox

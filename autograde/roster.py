@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from autograde.course import ROSTER, Course, parse_time
+from autograde.course import ROSTER, Course, parse_due
 from autograde.errors import CourseError
 from autograde.tables import Line, Table, read_table, report
 
@@ -174,11 +174,13 @@ class Roster:
                 )
             return f"may be {names}: put {who.id} into the column lms_id of {self.name}"
         if who.lms == "canvas":
-            return f"not in {self.name}: put {who.id} into the column lms_id of the student's line"
+            return f"not in {self.name}: add a line, or put {who.id} into the column lms_id of one"
         if who.lms == "moodle":
+            known = who.email or who.login
+            sheet = "" if known else "give Moodle's grading worksheet (--times FILE), or "
             return (
-                f"not in {self.name}: give Moodle's grading worksheet (--times FILE), or put the "
-                f"name into the column full_name, or {who.id} into the column lms_id_{lab}"
+                f"not in {self.name}: {sheet}add a line, or put {who.id} into the column "
+                f"lms_id_{lab} of the student's line, or the name into full_name"
             )
         return f"not in {self.name}: add a line for it, or put it into the column login of one"
 
@@ -286,7 +288,7 @@ def _person(row: Line, table: Table, labs: Sequence[str]) -> tuple[list[str], Pe
         text = row[f"due_{lab}".casefold()]
         if text:
             try:
-                due[lab] = parse_time(text, f"due_{lab}")
+                due[lab] = parse_due(text, f"due_{lab}")
             except CourseError as error:
                 problems.append(str(error))
     lab_ids = {lab: row[f"lms_id_{lab}".casefold()] for lab in labs}

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,29 +20,27 @@ from autograde.errors import CourseError
 class RunState:
     """The state of grading one lab, under autograde/state/LAB/ (the instructor's machine only).
 
-    run.json: the secret seed of the hidden tests' inputs, and whether the run came to its end.
-    graded/STUDENT.json: the key of what was graded (submission, release, course code) and its
-    row. Each file is written whole or not at all, and a row only after the gradebook holds the
-    marks; so after a kill, what has a row is done and the rest is graded with the same seed.
+    run.json: the secret seed of the hidden tests' inputs. It stays the same, so that everyone is
+    asked the same whenever they hand in, and grading again gives the same marks.
+    graded/STUDENT.json: the key of what was graded (submission, release, course code) and its row.
+    Each file is written whole or not at all, and a row only after the gradebook holds the marks;
+    so after a kill, what has a row is done and the rest is graded.
     """
 
     def __init__(self, course: Course, lab: str):
         self.folder = course.state / lab
         self.graded = self.folder / "graded"
 
-    def start(self) -> int:
-        """The seed: that of the unfinished run if there is one, else a new one."""
-        run = _read(self.folder / "run.json")
-        seed = run.get("seed")
-        if isinstance(seed, int) and not run.get("finished"):
+    def start(self, fresh: bool = False) -> int:
+        """The lab's seed, drawn when it is first asked for. fresh: a new one, for everyone."""
+        seed = _read(self.folder / "run.json").get("seed")
+        if isinstance(seed, int) and not fresh:
             return seed
+        # First the rows: a run that is killed in between grades everyone again, not nobody.
+        shutil.rmtree(self.graded, ignore_errors=True)
         seed = secrets.randbits(63)
-        self._write(self.folder / "run.json", {"seed": seed, "finished": False})
+        self._write(self.folder / "run.json", {"seed": seed})
         return seed
-
-    def finish(self) -> None:
-        run = _read(self.folder / "run.json")
-        self._write(self.folder / "run.json", {**run, "finished": True})
 
     def row(self, student: str, key: str) -> dict | None:
         """The stored row of a student if it was made from `key`, else None."""
@@ -95,17 +94,6 @@ def _lock(file: IO[str]) -> None:
             if last:
                 raise
             time.sleep(0.02)  # `status` has it for an instant, to see whether it is taken
-
-
-def open_seed(course: Course, lab: str) -> int:
-    """The seed of the lab's unfinished run, else a fresh one that is not kept.
-
-    For nbgrader's own commands, which grade one submission at a time.
-    """
-    run = _read(course.state / lab / "run.json")
-    if isinstance(run.get("seed"), int) and not run.get("finished"):
-        return run["seed"]
-    return secrets.randbits(63)
 
 
 def _read(path: Path) -> dict:

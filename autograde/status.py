@@ -40,7 +40,9 @@ def status_command(lab: str | None, as_json: bool, course_dir: str | None, db: s
     if not labs:
         raise CourseError(f"no labs: {course.solutions} is empty")
     found = progress.survey(course, labs)
-    advice = {p.lab: next_step(p, Options(course, course_dir, db)) for p in found}
+    source = click.get_current_context().get_parameter_source("db")
+    typed = db if source == click.core.ParameterSource.COMMANDLINE else None
+    advice = {p.lab: next_step(p, Options(course, course_dir, typed)) for p in found}
     if as_json:
         rows = [{**_plain(p), "why": advice[p.lab][0], "next": advice[p.lab][1]} for p in found]
         click.echo(json.dumps({"course": str(course.root), "labs": rows}, indent=1))

@@ -2,7 +2,7 @@
 
     python benchmarks/grading.py                 40 submissions, both in turn, one round
     python benchmarks/grading.py --rounds 3      the ratio with its spread
-    python benchmarks/grading.py --memory        memory of the grader at 40 and at 400 submissions
+    python benchmarks/grading.py --memory        memory of our side at 40 and at 400 submissions
 
 Both sides grade the same class of honest people: half of them right, each in a style of their own,
 half wrong, unfinished, or with an exception. Each run has a fresh copy of the class and nothing
@@ -12,16 +12,23 @@ Stock is nbgrader as it comes: its own preprocessors, a plain ipykernel for each
 after the other, on a course of its own that knows nothing of this course's configuration. Its
 assignment holds the lab's hidden tests, which then judge inside the kernel. They leave out what
 nbgrader has no counterpart for, the naming of mistakes, which would cost stock many seconds for
-each wrong answer (--stock-names-mistakes leaves it in). Ours is `python -m autograde grade`, mistakes
-named, students' code in the sandbox; without the feedback pages, which `nbgrader autograde` does
-not write either, and once with them.
+each wrong answer (--stock-names-mistakes leaves it in). Both sides draw the tests' inputs from one
+seed. Ours is `python -m autograde grade`,
+mistakes named, students' code in the sandbox; without the feedback pages, which `nbgrader
+autograde` does not write either, and once with them. Both gradebooks know the assignment
+beforehand.
 
-CPU seconds are those of the command and of every process below it that has ended.
+CPU seconds are those of the command and of all processes below it, counted by a control group where
+one can be made (as root). Elsewhere they are those of the processes that have been waited for, and
+for our kernels, whose time Linux gives to nobody, what our command counts, which is a little less.
+Memory is what Linux calls resident (a page that processes share counts in each of them), read five
+times a second.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -32,6 +39,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -54,6 +62,9 @@ c.Execute.timeout = 600
 """
 NBGRADER = [sys.executable, "-m", "nbgrader"]
 IMPORT = "from autograde.hidden import hidden_test\n"
+SEED = """import autograde.hidden
+autograde.hidden._SEED = {seed}
+"""
 NO_NAMES = """import autograde.judge.mistakes
 autograde.judge.mistakes.known_mistakes = lambda *_: ({}, {})
 """
@@ -80,22 +91,23 @@ class Failed(Exception):
 # --- the class -----------------------------------------------------------------------------------
 
 
-def make_class(folder: Path, count: int, seed: int, stock_names: bool) -> tuple[Path, Path]:
-    """A course in `folder`/ours and the same one for stock nbgrader in `folder`/stock.
-
-    Deterministic in `seed`. Returns the two folders.
-    """
-    from autograde import demo
+def make_course(folder: Path, count: int, seed: int):
+    """A course in `folder` with a class that has handed in; deterministic in `seed`."""
+    from autograde import build, demo
     from autograde.course import Course
 
-    course, material = demo.start_course(Course(ROOT), folder / "ours")
+    course, material = demo.start_course(Course(ROOT), folder)
+    build.register(course, demo.LAB)
+    run_state = course.state / demo.LAB / "run.json"
+    run_state.parent.mkdir(parents=True, exist_ok=True)
+    run_state.write_text(json.dumps({"seed": seed}), encoding="utf-8")
     rng = random.Random(seed)
     for number in range(count):
         notebook = json.dumps(submission(material, number, rng))
         path = course.submission_dir(f"student{number:03d}", demo.LAB) / f"{demo.LAB}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(notebook, encoding="utf-8")
-    return course.root, make_stock(course, folder / "stock", stock_names)
+    return course
 
 
 def submission(material, number: int, rng: random.Random) -> dict:
@@ -112,15 +124,16 @@ def submission(material, number: int, rng: random.Random) -> dict:
     return demo.with_line(material, rng.randrange(len(material.names)), rng.choice(RAISES))
 
 
-def make_stock(course, folder: Path, names_mistakes: bool) -> Path:
+def make_stock(course, folder: Path, names_mistakes: bool, seed: int) -> Path:
     """The course as a plain nbgrader one: source, release, gradebook, submissions."""
     from autograde import demo
 
     source = folder / "source" / demo.LAB / f"{demo.LAB}.ipynb"
     source.parent.mkdir(parents=True)
     notebook = json.loads(course.source_path(demo.LAB).read_text(encoding="utf-8"))
-    for cell in notebook["cells"] if not names_mistakes else ():
-        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + NO_NAMES)
+    extra = SEED.format(seed=seed) + ("" if names_mistakes else NO_NAMES)
+    for cell in notebook["cells"]:
+        cell["source"] = "".join(cell["source"]).replace(IMPORT, IMPORT + extra)
     source.write_text(json.dumps(notebook), encoding="utf-8")
     (folder / "nbgrader_config.py").write_text(STOCK_CONFIG, encoding="utf-8")
     done = subprocess.run(
@@ -157,25 +170,79 @@ def command(who: str, folder: Path) -> list[str]:
     if who == "stock":
         return [*NBGRADER, "autograde", LAB]
     ours = [sys.executable, "-m", "autograde", "grade", LAB, "--course", str(folder)]
+    ours += ["--json", str(folder / "results.json")]
     return ours if who == "pages" else [*ours, "--no-feedback"]
 
 
 def run(who: str, template: Path, folder: Path) -> tuple[Cost, dict]:
-    """Grade a fresh copy of a class in `folder`; what it took, and the marks. Failed if it fails."""
+    """Grade a fresh copy of a class in `folder`: what it took, and the marks. May raise Failed."""
     shutil.copytree(template, folder)
     log = folder / "log.txt"
-    with log.open("wb") as file:
+    with log.open("wb") as file, control_group() as group:
         started = time.perf_counter()
         process = subprocess.Popen(
-            command(who, folder), cwd=folder, env=environment(folder), stdout=file, stderr=file
+            [*group.start, *command(who, folder)],
+            cwd=folder,
+            env=environment(folder),
+            stdout=file,
+            stderr=file,
         )
         _, status, usage = os.wait4(process.pid, 0)
         wall = time.perf_counter() - started
+        cpu = group.seconds()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise Failed(f"{NAMES[who]}: {last_line(log.read_text(errors='replace'))}")
     marks = read_marks(folder / (GRADEBOOK if who != "stock" else "gradebook.db"))
-    return Cost(who, wall, usage.ru_utime + usage.ru_stime), marks
+    if cpu is None:
+        cpu = usage.ru_utime + usage.ru_stime
+        if who != "stock":
+            rows = json.loads((folder / "results.json").read_text())["submissions"]
+            cpu += sum(row["cpu_seconds"] for row in rows)
+    return Cost(who, wall, cpu), marks
+
+
+@dataclass
+class Group:
+    """A control group that counts CPU time, or none. start: what a command line begins with."""
+
+    folder: Path | None
+    start: list[str]
+
+    def seconds(self) -> float | None:
+        if self.folder is None:
+            return None
+        if (self.folder / "cpuacct.usage").exists():  # version 1: nanoseconds
+            return int((self.folder / "cpuacct.usage").read_text()) / 1e9
+        text = (self.folder / "cpu.stat").read_text()
+        return int(dict(line.split() for line in text.splitlines())["usage_usec"]) / 1e6
+
+
+@contextlib.contextmanager
+def control_group() -> Iterator[Group]:
+    folder = make_group()
+    if folder is None:
+        yield Group(None, [])
+        return
+    enter = f'echo $$ > {folder}/cgroup.procs && exec "$@"'
+    yield Group(folder, ["sh", "-c", enter, "sh"])
+    for _ in range(50):  # the last processes may be on their way out
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            break
+        time.sleep(0.1)
+
+
+def make_group() -> Path | None:
+    name = f"grading-{os.getpid()}-{time.monotonic_ns()}"
+    for root, counter in (("cpuacct", "cpuacct.usage"), ("unified", "cpu.stat"), ("", "cpu.stat")):
+        folder = Path("/sys/fs/cgroup") / root / name
+        with contextlib.suppress(OSError):
+            folder.mkdir()
+            if (folder / counter).exists():
+                return folder
+            folder.rmdir()
+    return None
 
 
 def read_marks(database: Path) -> dict[str, dict[str, float | None]]:
@@ -195,9 +262,7 @@ def differences(one: dict, other: dict) -> list[str]:
         mine, theirs = one.get(student, {}), other.get(student, {})
         for cell in sorted({*mine, *theirs}):
             a, b = mine.get(cell, "absent"), theirs.get(cell, "absent")
-            same = a == b or (
-                isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-6
-            )
+            same = a == b or (isinstance(a, float) and isinstance(b, float) and abs(a - b) < 1e-6)
             if not same:
                 found.append(f"{student}, {cell}: {a} and {b}")
     return found
@@ -207,12 +272,71 @@ def last_line(text: str) -> str:
     return (text.strip().splitlines() or ["no reason given"])[-1]
 
 
+# --- memory --------------------------------------------------------------------------------------
+
+ROLES = {
+    "main": "the grading process",
+    "pool": "the largest of its worker processes",
+    "kernel": "the largest kernel, or server of kernels",
+}
+GROWTH, ROOM_MB = 0.10, 30.0
+"""What may come on top from the smaller class to the larger: a share, and megabytes."""
+
+
+def memory(count: int, scratch: Path, seed: int) -> dict[str, float]:
+    """Peak resident memory in MB of each kind of process while a class of `count` is graded."""
+    import psutil
+
+    folder = make_course(scratch / str(count), count, seed).root
+    peaks = dict.fromkeys(ROLES, 0.0)
+    log = scratch / f"{count}.txt"
+    with log.open("wb") as file:
+        process = psutil.Popen(
+            command("pages", folder), cwd=folder, env=environment(folder), stdout=file, stderr=file
+        )
+        while process.poll() is None:
+            for role, size in sizes(process):
+                peaks[role] = max(peaks[role], size)
+            time.sleep(0.2)
+    if process.returncode:
+        raise Failed(f"a class of {count}: {last_line(log.read_text(errors='replace'))}")
+    return peaks
+
+
+def sizes(process) -> Iterator[tuple[str, float]]:
+    """(role, resident MB) of the command and of every process below it."""
+    import psutil
+
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(one.cmdline())
+            role = "kernel" if "kernel_server" in line else "pool" if "spawn_main" in line else None
+            role = "main" if one.pid == process.pid else role
+            if role:
+                yield role, one.memory_info().rss / 2**20
+
+
+def measure_memory(options: argparse.Namespace, scratch: Path) -> list[str]:
+    """One line a role. Failed when memory grows with the class."""
+    small, large = (memory(count, scratch, options.seed) for count in (40, 400))
+    lines, grown = [], []
+    for role, name in ROLES.items():
+        lines.append(f"{name}: {small[role]:.0f} MB at 40, {large[role]:.0f} MB at 400")
+        if large[role] > small[role] * (1 + GROWTH) + ROOM_MB:
+            grown.append(lines[-1])
+    if grown:
+        raise Failed("memory grows with the class: " + "; ".join(grown))
+    return lines
+
+
 # --- all runs ------------------------------------------------------------------------------------
 
 
 def measure(options: argparse.Namespace, scratch: Path, report) -> list[list[Cost]]:
     """One list of costs a round. Failed when a run fails, or when marks differ."""
-    ours, stock = make_class(scratch, options.submissions, options.seed, options.stock_names)
+    course = make_course(scratch / "ours", options.submissions, options.seed)
+    stock = make_stock(course, scratch / "stock", options.stock_names, options.seed)
+    ours = course.root
     templates = {"stock": stock, "ours": ours, "pages": ours}
     rounds = []
     for number in range(options.rounds):
@@ -293,6 +417,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         action="store_true",
         help="let stock name each mistake too",
     )
+    parser.add_argument("--memory", action="store_true", help="memory at 40 and at 400 instead")
     parser.add_argument("--json", action="store_true", help="print JSON")
     return parser.parse_args(arguments)
 
@@ -305,26 +430,37 @@ def main(arguments: list[str] | None = None) -> int:
         if not options.json:
             print(f"{NAMES[cost.who]:36}  {cost.wall_s:7.1f}  {cost.cpu_s:7.1f}", flush=True)
 
+    if options.memory:
+        return finish(lambda scratch: print("\n".join(measure_memory(options, scratch))))
     if not options.json:
         cores = len(os.sched_getaffinity(0))
         print(f"{options.submissions} submissions, seed {options.seed}, {cores} cores")
         print(f"{'who':36}  {'wall s':>7}  {'CPU s':>7}")
+
+    def compare(scratch: Path) -> None:
+        rounds = measure(options, scratch, report)
+        summary = summarize(rounds)
+        if options.json:
+            runs = [[asdict(cost) for cost in costs] for costs in rounds]
+            print(json.dumps({"seed": options.seed, "rounds": runs, "summary": summary}, indent=2))
+        else:
+            print("\nmarks equal in every test of every submission")
+            print("\n".join(conclusions(summary, options.submissions)))
+
+    return finish(compare)
+
+
+def finish(work: Callable[[Path], None]) -> int:
+    """Do the work in a scratch folder; the exit status."""
     try:
         with tempfile.TemporaryDirectory(prefix="grading-") as scratch:
-            rounds = measure(options, Path(scratch), report)
+            work(Path(scratch))
     except Failed as error:
         print(f"grading.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("grading.py: stopped by hand", file=sys.stderr)
         return 130
-    summary = summarize(rounds)
-    if options.json:
-        runs = [[asdict(cost) for cost in costs] for costs in rounds]
-        print(json.dumps({"seed": options.seed, "rounds": runs, "summary": summary}, indent=2))
-    else:
-        print("\nmarks equal in every test of every submission")
-        print("\n".join(conclusions(summary, options.submissions)))
     return 0
 
 

@@ -107,7 +107,7 @@ class Behavior(Sequence):
             if self._run is None:
                 import course_utils.checks.drivers  # noqa: F401  registers the special drivers
 
-                torch.manual_seed(0)
+                torch.default_generator.manual_seed(0)
                 function = load(self._exercise_id, self.source, str(self._path))
                 self._run = observe_each(self._exercise_id, function, self._cases)
             else:

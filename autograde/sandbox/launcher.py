@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 SERVER = Path(__file__).with_name("kernel_server.py")
+SERVER_FILES = (SERVER.name, "confinement.py", "metering.py", "self_check.py", "system_calls.py")
 REPOSITORY = Path(__file__).resolve().parents[2]
 COURSE = "/run/course"  # inside: the folder that holds course_utils
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
@@ -93,13 +94,38 @@ def library_folders() -> list[str]:
     ]
 
 
+def prefixes() -> list[str]:
+    """The folders that this process's Python and its packages lie in."""
+    interpreter = str(Path(os.path.realpath(sys.executable)).parents[1])
+    return [sys.prefix, sys.base_prefix, interpreter, "/nix/store", *library_folders()]
+
+
+def hidden(local: Path) -> list[tuple[str, ...]]:
+    """What of /usr/local no program needs and no student may read, as entries of a layout.
+
+    By default nbgrader's exchange, and in it what everybody has handed in, lies in its share.
+    """
+    programs = ("bin", "sbin", "lib", "lib32", "lib64", "libexec", "include", "cuda")
+    needed = [Path(path) for path in prefixes()]
+    try:
+        found = sorted(Path(e) for e in os.scandir(local) if e.is_dir(follow_symlinks=False))
+    except OSError:
+        return []
+    return [
+        ("hide", str(path))
+        for path in found
+        if path.name.partition("-")[0] not in programs
+        and not any(need.is_relative_to(path) for need in needed)
+    ]
+
+
 def layout(jobs: Path) -> list[tuple[str, ...]]:
     """The file tree of the server: an allow-list, in mount order.
 
     Entries are (operation, [source,] target) with the operations ro, rw (bind), symlink (source is
-    the link's text), dir, tmpfs, proc, dev.
+    the link's text), dir, tmpfs, hide (an empty folder that stays so), proc, dev.
     """
-    tree: list[tuple[str, ...]] = [("ro", "/usr", "/usr")]
+    tree: list[tuple[str, ...]] = [("ro", "/usr", "/usr"), *hidden(Path("/usr/local"))]
     for name in ("/bin", "/sbin", "/lib", "/lib64", "/lib32"):
         if os.path.islink(name):
             tree.append(("symlink", os.readlink(name), name))
@@ -115,8 +141,7 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
         tree.append(("ro", str(jobs.parent / name), f"/etc/{name}"))
 
     shown = [Path("/usr")]
-    interpreter = str(Path(os.path.realpath(sys.executable)).parents[1])
-    for prefix in (sys.prefix, sys.base_prefix, interpreter, "/nix/store", *library_folders()):
+    for prefix in prefixes():
         if os.path.isdir(prefix) and not any(Path(prefix).is_relative_to(path) for path in shown):
             # the environment may be a link to another one, under whose name nothing is here
             tree.append(("ro", os.path.realpath(prefix), prefix))
@@ -125,11 +150,11 @@ def layout(jobs: Path) -> list[tuple[str, ...]]:
         # The instructor's half of the course lies inside what was just shown.
         for name in ("autograde", "solutions", "tests", "benchmarks", ".git"):
             if (REPOSITORY / name).is_dir():
-                tree.append(("tmpfs", str(REPOSITORY / name)))
+                tree.append(("hide", str(REPOSITORY / name)))
     # At a place of its own, first in the path: what an editable install points to is another
     # checkout's, or lies where it cannot be seen from inside.
     tree.append(("ro", str(course_package()), f"{COURSE}/course_utils"))
-    for name in ("kernel_server.py", "system_calls.py"):
+    for name in SERVER_FILES:
         tree.append(("ro", str(SERVER.with_name(name)), f"/run/{name}"))
     tree += [("rw", str(jobs), "/run/jobs"), ("dir", "/job")]
     return tree
@@ -154,6 +179,9 @@ def bubblewrap_command(jobs: Path, tree: list[tuple[str, ...]]) -> list[str]:
                 made.add(str(parent))
                 command += ["--dir", str(parent)]
         made.add(arguments[-1])
+        if operation == "hide":
+            command += ["--tmpfs", *arguments, "--remount-ro", *arguments]
+            continue
         option = {"ro": "--ro-bind", "rw": "--bind"}.get(operation, f"--{operation}")
         command += [option, *arguments]
     return [*command, "--remount-ro", "/", "--chdir", "/tmp", "--"]

@@ -19,6 +19,7 @@ MAX_METADATA = 10_000
 MAX_HEADER = 1 << 16
 DELIMITER = b"<IDS|MSG>"
 _MIME = re.compile(r"[a-z0-9][\w.+-]*/[\w.+-]+(;\s*[\w.+-]+=[\w.+-]+)*", re.ASCII | re.IGNORECASE)
+_JSON_MIME = re.compile(r"application/(json|.*\+json)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -211,7 +212,7 @@ class Outputs:
         for mime, value in data.items() if isinstance(data, dict) else ():
             if len(mime) > MAX_NAME or not _MIME.fullmatch(mime):
                 continue
-            if mime == "application/json" or mime.split(";")[0].endswith("+json"):
+            if _JSON_MIME.fullmatch(mime):  # of nbformat's schema: all others hold text
                 kept[mime] = _finite(value)
             elif isinstance(value, str):
                 kept[mime] = value

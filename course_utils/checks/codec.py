@@ -60,12 +60,12 @@ def array_from_plain(plain: dict[str, Any]) -> np.ndarray:
     try:
         dtype, shape = plain["array"], [int(n) for n in plain["shape"]]
         data = plain.get("data")
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"not an array: {error}") from None
     # A shape of ten thousand huge numbers would take minutes to multiply.
     if len(shape) > MAX_DIMENSIONS or any(not 0 <= n <= MAX_ELEMENTS for n in shape):
         raise ValueError("not the shape of an array")
-    if dtype not in _DTYPES or data is None:
+    if not isinstance(dtype, str) or dtype not in _DTYPES or not isinstance(data, list):
         raise ValueError("not an array of numbers")
     if len(data) > MAX_ELEMENTS or math.prod(shape) != len(data):
         raise ValueError("array data does not fit its shape")

@@ -38,7 +38,8 @@ def minibatches(function: Callable, case: dict) -> dict:
 
     def draw(generator: torch.Generator, global_seed: int) -> list:
         # Different global seeds, so that a function that draws from the global stream shows.
-        torch.manual_seed(global_seed)
+        # Not torch.manual_seed, which also notes the whole stack for the case that CUDA is used.
+        torch.default_generator.manual_seed(global_seed)
         batches = function(size, a["minibatch_size"], generator)
         return list(itertools.islice(iter(batches), limit))
 

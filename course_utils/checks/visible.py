@@ -39,15 +39,20 @@ class Outcome:
     message: str
 
 
+def labs() -> list[str]:
+    """Return the names of the labs that have stored numbers, sorted."""
+    names = (path.name for path in (resources.files("course_utils") / "data" / "visible").iterdir())
+    return sorted(name.removesuffix(".json") for name in names if name.endswith(".json"))
+
+
 @lru_cache(maxsize=8)
 def stored(lab: str) -> dict:
     """Load the stored numbers of a lab; raise ``ValueError`` naming the labs there are."""
-    folder = resources.files("course_utils") / "data" / "visible"
-    file = folder / f"{lab}.json"
+    file = resources.files("course_utils") / "data" / "visible" / f"{lab}.json"
     if not file.is_file():
-        names = (p.name for p in folder.iterdir())
-        labs = ", ".join(sorted(n.removesuffix(".json") for n in names if n.endswith(".json")))
-        raise ValueError(f"there are no checks for a lab named {lab!r}; there are: {labs}")
+        raise ValueError(
+            f"there are no checks for a lab named {lab!r}; there are: {', '.join(labs())}"
+        )
     return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -95,7 +100,8 @@ def _not_a_function(name: str, observation: dict, cases: list[dict]) -> Differen
     got = "nothing of that name" if kind == "undefined" else f"something of type {kind}"
     return Difference(
         cases[0]["name"], "status", "raised", f"a function named {name}", got, "value",
-        "Run the cell that defines it, and keep its name.", "not_defined",
+        "Run the cell that defines it (does it stop with an error?), and keep its name.",
+        "not_defined",
     )  # fmt: skip
 
 

@@ -148,4 +148,4 @@ def test_after_kill_9_nothing_is_lost(tmp_path):
     course = Course(folder)
     for student in everyone:
         json.loads(course.autograded_path(student, mini.LAB).read_text())
-        assert "Score: 5.0" in course.feedback_path(student, mini.LAB).read_text()
+        assert "5 of 6 points" in course.feedback_path(student, mini.LAB).read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -52,11 +53,14 @@ def graded(tmp_path_factory) -> Graded:
     course, material = demo.start_course(Course(ROOT), folder / "course of 2026")
     listener = socket.create_server(("127.0.0.1", 0))
     listener.setblocking(False)
+    source = (ROOT / "autograde" / "judge" / "lab5_ppo.py").read_bytes()
+    reference = source.partition(b"def ppo_gradients(")[2]
     outside = {
         "repository": ROOT,
         "course": course.root,
         "canary": CANARY,
         "port": listener.getsockname()[1],
+        "digest": hashlib.sha256(reference[:16]).hexdigest(),
     }
 
     def hand_in(student: str, data: dict | bytes | None) -> None:
@@ -124,19 +128,28 @@ def test_an_oddity_costs_nothing(graded, student):
 
 
 @pytest.mark.parametrize("student", attacks.ATTACKS)
-def test_an_attack_earns_nothing(graded, student):
+def test_an_attack_has_what_its_author_has_solved_and_no_more(graded, student):
     attack, row = attacks.ATTACKS[student], graded.rows[student]
     if attack.refused:
         assert row["status"] == "refused" and row["score"] == 0, row
         assert row["reason"] and "\n" not in row["reason"]
         return
     assert row["status"] == "graded", row["reason"]
-    earned = {name: row["exercises"][name]["score"] for name in attack.earns_nothing}
-    assert not any(earned.values()), earned
-    if attack.collateral != attacks.EVERYTHING:
-        assert graded.lost(student) <= {*attack.earns_nothing, *attack.collateral}
-    recorded = sum(result["score"] for result in row["exercises"].values())
-    assert row["score"] == pytest.approx(recorded) and recorded <= sum(graded.points.values())
+    expected = {name: graded.points[name] * attack.shares.get(name, 1.0) for name in graded.points}
+    scores = {name: result["score"] for name, result in row["exercises"].items()}
+    assert scores == pytest.approx(expected)
+    assert row["score"] == pytest.approx(sum(expected.values()))
+
+
+def test_the_run_says_first_what_protects_it(graded):
+    first = graded.printed.lstrip().splitlines()[0]
+    assert first.startswith("Isolation: bwrap: protects network,") and "NOT" not in first
+
+
+def test_every_class_of_attack_is_tried():
+    named = [name for names in attacks.CLASSES.values() for name in names]
+    assert sorted(named) == sorted(attacks.TECHNIQUES) and len(named) >= 60
+    assert min(len(names) for names in attacks.CLASSES.values()) >= 3
 
 
 @pytest.mark.parametrize("name", attacks.NAMES, ids=ascii)
@@ -156,8 +169,6 @@ def test_everyone_has_one_row_and_the_gradebook_says_the_same(graded):
         for student in students:
             stored = gradebook.find_submission_notebook(LAB, LAB, student)
             assert stored.score == graded.rows[student]["score"]
-    run = json.loads((graded.course.state / LAB / "run.json").read_text())
-    assert run["finished"]  # nobody can keep the hidden inputs from changing
 
 
 def test_nothing_was_read_sent_or_left_behind(graded):
@@ -165,7 +176,7 @@ def test_nothing_was_read_sent_or_left_behind(graded):
     for folder in (graded.course.autograded, graded.course.feedback):
         for path in folder.rglob("*"):
             if path.is_file():
-                assert path.suffix in (".ipynb", ".html"), path
+                assert path.suffix in (".ipynb", ".html", ".txt"), path
                 outputs = path.read_text()
                 if path.suffix == ".ipynb":
                     cells = json.loads(outputs)["cells"]

@@ -83,15 +83,20 @@ $$\\begin{{array}}{{c}}<img src=x onerror="{run}">\\end{{array}}$$
 """
 
 
+# Shows whether it runs behind the wall: outside, the call would be noticed.
+PROBE = """\
+import socket
+try:
+    call = socket.create_connection(("127.0.0.1", {port}), timeout=2)
+    call.sendall(b"GET /called HTTP/1.0\\r\\n\\r\\n")
+except OSError:
+    print("no network")
+"""
 OUTPUTS = """\
 # </pre></div><script>ran('source')</script> <!--
 '''</script><script>ran('string')</script>'''
-import socket, sys
+import sys
 from IPython.display import display, clear_output
-try:
-    socket.create_connection(("127.0.0.1", {port}), timeout=2)
-except OSError:
-    print("no network")
 evil = {evil!r}
 for mime in {mimes!r}:
     data = {{"a": evil}} if mime.endswith("json") else evil
@@ -128,7 +133,8 @@ PLACES = ["source", "string", "plain", "stdout", "stderr", "name", "value", "ans
 def hostile(material: demo.Material, outside: str) -> dict:
     """A submission that attacks whoever opens a page made of it."""
     port = int(outside.rpartition(":")[2])
-    code = OUTPUTS.format(port=port, evil=markup("output", outside), mimes=MIMES, png=PIXEL)
+    code = PROBE.format(port=port)
+    code += OUTPUTS.format(evil=markup("output", outside), mimes=MIMES, png=PIXEL)
     notebook = demo.filled(
         material.lab,
         {material.names[0]: code, QUESTION: markdown("answer", outside), RIGHT: "</script>"},
@@ -219,7 +225,7 @@ def graded(tmp_path_factory):
     outside = f"http://127.0.0.1:{server.server_port}"
     wrong = (ROOT / "tests" / "corpus" / LAB / WRONG / "bad_sign_flipped.py").read_text()
     answers = {
-        RIGHT: material.reference[RIGHT],
+        RIGHT: f"{material.reference[RIGHT]}\n{PROBE.format(port=server.server_port)}",
         WRONG: wrong,
         QUESTION: "The ratio $\\frac{\\pi_\\theta}{\\pi_{old}}$ **corrects** for it.",
     }
@@ -422,8 +428,8 @@ def check_contrast(page) -> None:
 
 def test_formgrader(chromium, graded, tmp_path):
     """Grading by hand: hostile pages stay quiet, points and a comment are saved and kept."""
-    before = {student: graded.marks(student) for student in ("ann", "eve")}
-    assert before["ann"][QUESTION] == (None, None, True)
+    before = graded.marks("ann")
+    assert before[QUESTION] == (None, None, True)
     server = Server(tmp_path, serve=graded.course.root)
     try:
         with watched(chromium, server.url) as watch:
@@ -515,18 +521,16 @@ def grade_by_hand(watch: Watched, server: Server, graded: Class, order: list[str
 def press_autograde(watch: Watched, server: Server, graded: Class, before: dict) -> None:
     """The formgrader's button: the same marks by the same path, and the mark by hand stays."""
     page = watch.page
+    path = graded.course.autograded_path("ann", LAB)
+    path.write_text(path.read_text().replace("no network", "to be written anew"))
     watch.open(f"{server.url}formgrader/manage_submissions/{LAB}")
-    for student in ("ann", "eve"):
-        row = page.locator("#main-table tr").filter(has_text=student)
-        row.locator(".autograde a").click()
-        modal = page.locator(".modal.in").filter(has_text=f"for student '{student}'")
-        modal.wait_for()
-        assert "Successfully autograded" in modal.inner_text(), modal.inner_text()
-        modal.get_by_role("button", name="OK").click()
-        modal.wait_for(state="detached")
-        wanted = dict(before[student])
-        if student == "ann":
-            wanted[QUESTION] = (None, 3.5, False)
-        assert graded.marks(student) == wanted
-    assert graded.calls == []  # eve's code has tried, behind the wall
+    row = page.locator("#main-table tr").filter(has_text="ann")
+    row.locator(".autograde a").click()
+    modal = page.locator(".modal.in").filter(has_text="for student 'ann'")
+    modal.wait_for()
+    assert "Successfully autograded" in modal.inner_text(), modal.inner_text()
+    modal.get_by_role("button", name="OK").click()
+    modal.wait_for(state="detached")
+    assert graded.marks("ann") == {**before, QUESTION: (None, 3.5, False)}
+    assert "no network" in path.read_text()
     watch.screenshot("formgrader_autograded")

@@ -105,6 +105,7 @@ def test_stock_autograde_gives_the_marks_of_our_command(folder):
         force=True,
         feedback=False,
         execute=mini.fake_execute,
+        judge=mini.FakeJudge(),
         make_executor=mini.Serial,
     )
     assert marks(folder) == stock

@@ -149,7 +149,8 @@ def test_a_table_of_contents_is_bounded_before_it_is_read(tmp_path):
 @pytest.mark.parametrize("data", [b"", b"PK", b"PK\3\4" + b"x" * 200, b"%PDF-1.7", b"PK\5\6" * 9,
                                   zips.zipped({"a": b"1"})[:-30], os.urandom(5000),
                                   zips.raw([OK], count=70_000)[:-5],
-                                  zips.raw([{**OK, "version": 99}])])  # fmt: skip
+                                  zips.raw([{**OK, "version": 99}])],
+                         ids=range(9))  # fmt: skip
 def test_what_is_no_zip_is_refused_as_a_whole(data, tmp_path):
     with pytest.raises(Refused, match="cannot be read as a zip"):
         take(data, tmp_path)

@@ -98,3 +98,15 @@ def test_help_is_quick_and_imports_nothing_heavy():
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in ("build", "grade", "demo", "corpus"))
     assert time.process_time() - started < 1
+
+
+def test_a_command_and_its_workers_do_without_grammars_that_nothing_asks_for():
+    """rfc3987_syntax takes longer to import than nbgrader; jsonschema does without it too."""
+    code = (
+        "import runpy, sys; sys.argv[1:] = ['--help'];"
+        "runpy.run_module('autograde', run_name='__mp_main__');"  # as a worker process begins
+        "import nbformat; nbformat.validate(nbformat.v4.new_notebook());"
+        "sys.exit('lark' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

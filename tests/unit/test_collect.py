@@ -267,6 +267,21 @@ def test_without_times_the_last_download_counts(course, base):
         run(course, undo=True)
 
 
+def test_a_download_of_which_nothing_can_be_graded_is_asked_about(course, good):
+    def said(files):
+        path = zips.write(course.root.parent / "download.zip", files)
+        return "\n".join(collect_report.summary(collecting.collect(course, LAB, path), course))
+
+    right = {moodle("A", 101): good, moodle("B", 102): good}
+    assert "right download?" not in said(right)
+    wrong = {moodle(who, n, "lab.html"): b"<p>" for n, who in ((101, "A"), (102, "B"))}
+    text = said(wrong)
+    assert "2 with a newer attempt" in text and "right download? python" in text
+    # The older download again: what it holds counts, and that is said where students are counted.
+    text = said({**right, moodle("B", 102): b"{"})
+    assert "right download?" not in text and "1 with an earlier attempt again, which counts" in text
+
+
 def test_a_later_download_counts_though_its_time_seems_earlier(course, base):
     """Moodle's times are to the minute, and a wrong zone moves them by hours."""
     run(course, {moodle("A", 101): version(base, 1)})
@@ -800,7 +815,7 @@ def test_collected_work_is_graded_by_its_reason_and_time(course, good, capsys, m
     again = grade.grade_class(course, LAB, **options)
     assert all(row.unchanged for row in again.rows)
     # An extension granted afterwards counts at the next run.
-    roster(course, f"student,lms_id_{LAB},due_{LAB}\n1,1,2026-07-01\n2,2,\n")
+    roster(course, f"student,lms_id_{LAB},due_{LAB}\n1,1,2026-07-01T00:00\n2,2,\n")
     rows = {row.student: row for row in grade.grade_class(course, LAB, **options).rows}
     assert rows["1"].late_seconds == 0 and rows["2"].unchanged
     from nbgrader.api import Gradebook

@@ -340,6 +340,12 @@ def test_hundred_megabytes_of_print():
     assert grown < 300_000  # kilobytes
 
 
+def test_error_of_many_megabytes_behind_much_text_ends_its_cell():
+    error = "print('y' * 2_000_000)\nraise Exception('v' * SIZE)"
+    result = run(*[error.replace("SIZE", str(size)) for size in (10**5, 10**6, 10**7)], "1")
+    assert statuses(result) == ["error"] * 3 + ["ok"]
+
+
 def test_endless_print_is_stopped():
     result = run(
         "while True: print('y' * 10_000)", "1", flood_bytes=5 << 20, cell_cpu_s=30, cell_wall_s=30
@@ -857,6 +863,7 @@ def test_server_that_dies_in_the_middle_counts_as_a_dead_kernel():
     result = engine.run({"notebook": cells, "limits": {"cell_wall_s": 15}})
     engine.close()
     assert statuses(result) == ["ok", "died", "ok"]
+    assert result["kernels_killed"] == 1
 
 
 @linux

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import re
 import shutil
+import subprocess
+import sys
 from concurrent.futures import ProcessPoolExecutor
 
 import mini
@@ -16,7 +18,7 @@ from nbgrader.api import Gradebook
 from autograde import backup, build, grade, pipeline
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
-from autograde.runstate import RunState, open_seed
+from autograde.runstate import RunState
 
 
 @pytest.fixture(scope="module")
@@ -316,9 +318,46 @@ def test_a_killed_run_goes_on_with_the_same_seed(folder):
     rows, _ = run(folder, execute=execute, judge=Judge(), jobs=1)
     assert len(set(seeds)) == 1
     assert {row.score for row in rows.values()} == {5.0}
-    first = seeds[0]
+
+
+def test_grading_again_asks_the_same_unless_fresh_inputs_are_wanted(folder):
+    for name in ("ann", "bob"):
+        mini.hand_in(folder, name, mini.solved(folder))
+    seeds = []
+
+    class Judge(mini.FakeJudge):
+        def request(self, exercise_id, seed):
+            seeds.append(seed)
+            return super().request(exercise_id, seed)
+
+    run(folder, judge=Judge())
     run(folder, judge=Judge(), force=True)
-    assert seeds[-1] != first
+    mini.hand_in(folder, "late", mini.solved(folder))
+    run(folder, judge=Judge())
+    assert len(set(seeds)) == 1
+    rows, _ = run(folder, judge=Judge(), fresh_inputs=True)
+    assert len(set(seeds)) == 2
+    assert len(rows) == 3 and not any(row.unchanged for row in rows.values())
+    rows, _ = run(folder, judge=Judge())
+    assert all(row.unchanged for row in rows.values())
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_lost_gradebook_with_marks_by_hand_is_not_replaced_by_an_empty_one(folder, replaced):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    by_hand(folder, "ann", "why_positive", 0.5)
+    run(folder)
+    path = folder / "autograde" / "gradebook.db"
+    path.unlink()
+    if replaced:  # as collect does, which enters the roster's names
+        build.make_gradebook(Course(folder))
+    with pytest.raises(CourseError, match=r"1 marks.*gradebook-.*\.db"):
+        run(folder)
+    newest = max((folder / "autograde/state/backups").glob("*.db"))
+    shutil.copyfile(newest, path)
+    rows, _ = run(folder)
+    assert rows["ann"].score == 5.5 and rows["ann"].unchanged
 
 
 def test_two_runs_at_once_are_kept_apart(folder):
@@ -332,10 +371,9 @@ def test_the_seed_is_the_instructors_secret(folder):
     course = Course(folder)
     state = RunState(course, mini.LAB)
     seed = state.start()
-    assert open_seed(course, mini.LAB) == seed == RunState(course, mini.LAB).start()
+    assert seed == RunState(course, mini.LAB).start()
     assert (state.folder / "run.json").stat().st_mode & 0o077 == 0
-    state.finish()
-    assert open_seed(course, mini.LAB) != seed != state.start()
+    assert state.start(fresh=True) != seed
 
 
 def test_late_is_shown_and_stored_from_the_instructors_record(folder):
@@ -374,6 +412,14 @@ def test_a_late_penalty_set_in_nbgraders_way_counts_here_too(folder):
     page = Course(folder).feedback_path("ann", mini.LAB).read_text()
     assert "Handed in late" in page and "<td>-5</td>" in page and "0 of " in page
     assert "Handed in late" not in Course(folder).feedback_path("bob", mini.LAB).read_text()
+
+
+def test_a_mistake_in_the_roster_is_found_before_the_first_mark(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    (folder / "autograde" / "roster.csv").write_text("student,due_mini_lab\nann,soon\n")
+    with pytest.raises(CourseError, match="line 2: due_mini_lab: 'soon' is not a time"):
+        run(folder)
+    assert marks(folder) == {}
 
 
 def test_a_mistake_in_nbgraders_configuration_is_found_before_the_first_mark(folder):
@@ -494,3 +540,25 @@ def test_a_changed_hidden_test_grades_everyone_again(folder, monkeypatch):
     assert run(folder)[0]["ann"].unchanged
     monkeypatch.setattr(pipeline, "tests_digest", lambda: "other code")
     assert not run(folder)[0]["ann"].unchanged
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kill -9")
+def test_a_gradebook_whose_writer_was_killed_is_rolled_back_and_copied(folder):
+    mini.hand_in(folder, "ann", mini.solved(folder))
+    run(folder)
+    before = marks(folder)
+    code = (
+        "import os, sqlite3, sys\n"
+        "book = sqlite3.connect(sys.argv[1])\n"
+        "book.execute('pragma cache_size = 1')\n"
+        "book.execute('update grade set auto_score = 99')\n"
+        "book.execute('create table filler (x)')\n"
+        "book.executemany('insert into filler values (?)', [('x' * 500,)] * 2000)\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    gradebook = folder / "autograde" / "gradebook.db"
+    subprocess.run([sys.executable, "-c", code, str(gradebook)])
+    assert gradebook.with_name("gradebook.db-journal").stat().st_size > 0
+    (folder / "autograde" / "state" / "mini_lab" / "graded" / "ann.json").unlink()
+    rows, _ = run(folder)
+    assert rows["ann"].status == "graded" and marks(folder) == before

@@ -12,7 +12,7 @@ import mini
 import pytest
 import zips
 
-from autograde import cli, collect, handback, lms
+from autograde import cli, collect, handback, lms, progress
 from autograde.build import write_atomically
 from autograde.course import Course
 
@@ -74,6 +74,16 @@ def test_moodle_gets_folders_named_as_its_own(course, tmp_path, capsys):
             assert named.who.id == info[1]
     shown = capsys.readouterr().out
     assert "3 pages" in shown and "2 named for Moodle" in shown and "1 by student id" in shown
+
+
+def test_pages_without_a_mark_by_hand_are_counted(course, capsys, monkeypatch):
+    page(course, "ann", "bob")
+    assert cli.main(["feedback", LAB, "--course", str(course.root)]) == 0
+    assert "graded yet" not in capsys.readouterr().out
+    marks = {LAB: {"ann": progress.Marks(open=["why"]), "bob": progress.Marks(), "cy": None}}
+    monkeypatch.setattr(progress, "read_gradebook", lambda course: marks)
+    assert cli.main(["feedback", LAB, "--course", str(course.root)]) == 0
+    assert "1 with an answer that nobody has graded yet" in capsys.readouterr().out
 
 
 def test_canvas_gets_the_number_of_a_file_that_the_student_has_handed_in(course, tmp_path):

@@ -36,8 +36,11 @@ def test_unusual_ids_are_ids(name):
     assert name_problem(name) is None
 
 
-@pytest.mark.parametrize("name", ["ann ", "\tann", "*", "a?n", "[a]nn", "a\nb", "\x1b[2J", "\udcff",
-                                  "\u202egnp", "x" * 129, "{student_id}", "<b>", 'a"b'])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    ["ann ", "\tann", "*", "a?n", "[a]nn", "a\nb", "\x1b[2J", "\udcff", "\u202egnp", "x" * 129,
+     "{student_id}", "<b>", 'a"b'],
+)  # fmt: skip
 def test_names_that_nbgrader_would_take_for_others_are_no_ids(name):
     assert name_problem(name)
 
@@ -164,3 +167,88 @@ def test_a_loss_over_the_whole_batch_is_no_minibatch():
     verdict = judging.judge(exercise, 5, seen, 10.0)
     lost = {aspect["name"] for aspect in verdict.aspects if not aspect["passed"]}
     assert {"minibatches", "normalization"} <= lost
+
+
+# --- what is seen from inside only ---------------------------------------------------------------
+# Each claim is one that a driver which was rewritten can make. See autograde.judge.
+
+
+def judged_with(name: str, change) -> dict[str, bool]:
+    """Aspects of the verdict on an honest observation after `change(facts)` of every case."""
+    exercise, honest = observed(name)
+    for entry in honest["cases"]:
+        change(entry["facts"])
+    return {a["name"]: a["passed"] for a in judging.judge(exercise, 5, honest, 10.0).aspects}
+
+
+def test_cost_is_what_was_counted_from_outside():
+    exercise, honest = observed("has_gradient")
+    for measured, score in ((0.1, 10.0), (2.9, 10.0), (3.2, 9.5), (60.0, 9.5), ("0", 10.0)):
+        told = copy.deepcopy(honest)
+        for entry in told["cases"]:
+            entry["facts"]["cpu_seconds"] = 0.0
+        verdict = judging.judge(exercise, 5, {**told, "measured_cpu_s": measured}, 10.0)
+        assert verdict.score == pytest.approx(score), measured
+
+
+def test_forged_cost_is_charged_all_the_same():
+    from autograde import execution
+    from autograde.sandbox.launcher import SandboxUnavailable
+
+    try:
+        engine = execution.Engine()
+    except SandboxUnavailable as error:
+        pytest.skip(str(error))
+    exercise = "lab5_ppo/has_gradient"
+    source = corpus_files(exercise, "ok")[0].read_text()
+    name = "has_gradient"
+    slow = f"""
+import time
+import torch
+import course_utils.checks.observe as o
+{source}
+honest, clock = {name}, time.process_time
+def {name}(ratio, advantages, clip_epsilon):
+    end = clock() + 3.5 * (len(ratio) > 1000)
+    while clock() < end: pass
+    return honest(ratio, advantages, clip_epsilon)
+o.time.process_time = time.process_time = lambda: 0.0
+"""
+    test = {"nbgrader": {"grade": True, "grade_id": "test", "points": 10}}
+    cells = [{"cell_type": "code", "id": name, "metadata": meta, "source": text}
+             for name, meta, text in (("a", {}, slow), ("b", test, ""))]  # fmt: skip
+    job = {"notebook": {"cells": cells}, "requests": {"test": judging.request(exercise, 5)}}
+    try:
+        seen = engine.run(job)["observations"]["test"]["observation"]
+    finally:
+        engine.close()
+    assert all(entry["facts"]["cpu_seconds"] == 0.0 for entry in seen["cases"])
+    verdict = judging.judge(exercise, 5, seen, 10.0)
+    assert verdict.score == pytest.approx(9.5), verdict.message
+
+
+def test_what_a_claim_about_the_inside_is_worth():
+    """Bounds of what is left to trust: no claim is worth more than its aspect, and none of them
+    anything where the values are wrong."""
+    claims = {
+        "mutated": [],
+        "cpu_seconds": 0.0,
+        "grad:old_log_probs": None,
+        "grad:advantages": None,
+    }
+    exercise = "lab5_ppo/clipped_surrogate_loss"
+    path = corpus_files(exercise, "bad")[0]
+    wrong = observe(
+        exercise,
+        load(exercise, path.read_text(), str(path)),
+        judging.request(exercise, 5)["cases"],
+    )
+    for entry in wrong["cases"]:
+        entry["facts"].update(claims)
+    verdict = judging.judge(exercise, 5, wrong, 10.0)
+    assert not verdict.passed and verdict.score <= 5.0
+    for name in ("clipped_surrogate_loss", "ppo_update", "minibatch_indices"):
+        assert all(judged_with(name, lambda facts: facts.update(mutated=[])).values())
+    # And what is denied costs its aspect alone.
+    lost = judged_with("clipped_surrogate_loss", lambda facts: facts.update(mutated=["x"]))
+    assert [name for name, passed in lost.items() if not passed] == ["purity"]

@@ -446,9 +446,10 @@ def test_before_grading_there_is_one_clear_line(course, capsys):
     assert not elsewhere.exists(), "asking made a gradebook"
     elsewhere.write_text("no database, whatever it is called")
     assert cli.main([*arguments, "--db", f"sqlite:///{elsewhere}"]) == 1
-    assert cli.main([*arguments, "--db", "nonsense"]) == 1
+    assert cli.main([*arguments, "--db", "nonsense"]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2 and all("gradebook cannot be read" in line for line in lines)
+    assert len(lines) == 2 and "gradebook cannot be read" in lines[0]
+    assert "not a SQLAlchemy URL" in lines[1]
 
 
 def test_another_gradebook(course, capsys):

@@ -152,14 +152,26 @@ def test_without_a_roster_the_id_is_the_student(course):
 
 
 def test_a_personal_due_date_goes_before_the_labs(course):
-    (course.root / "autograde" / "duedates.csv").write_text("lab,due\nmini_lab,2026-05-01\n")
-    read(course, "student,due_mini_lab\nann,2026-06-01\nbob,\n")
+    (course.root / "autograde" / "duedates.csv").write_text("lab,due\nmini_lab,2026-05-01T00:00\n")
+    read(course, "student,due_mini_lab\nann,2026-06-01T00:00\nbob,\n")
     assert course.due("mini_lab", "ann") == datetime(2026, 6, 1)
     assert course.due("mini_lab", "bob") == course.due("mini_lab") == datetime(2026, 5, 1)
     # An edited roster is read again.
     path = course.root / "autograde" / "roster.csv"
-    path.write_text("student,due_mini_lab\nann,2026-06-02\nbob,\ncy,\n")
+    path.write_text("student,due_mini_lab\nann,2026-06-02 00:00\nbob,\ncy,\n")
     assert course.due("mini_lab", "ann") == datetime(2026, 6, 2)
+
+
+def test_due_dates_may_come_from_a_spreadsheet_and_need_a_time_of_day(course):
+    path = course.root / "autograde" / "duedates.csv"
+    path.write_bytes("\ufeffLab;Due\r\nmini_lab;2026-05-01T20:00Z\r\n".encode("utf-8"))
+    assert course.due("mini_lab") == datetime(2026, 5, 1, 20)
+    # A day alone would end at its beginning, and all who hand in on that day would be late.
+    path.write_text("lab,due\nmini_lab,2026-05-01\n")
+    with pytest.raises(CourseError, match=r"duedates\.csv: line 2: .*2026-05-01T23:59"):
+        course.due("mini_lab")
+    with pytest.raises(CourseError, match=r"line 2: due_mini_lab: .* no time of day"):
+        read(course, "student,due_mini_lab\nann,2026-06-01\n")
 
 
 def test_the_rosters_names_come_into_the_gradebook(tmp_path):

@@ -15,7 +15,14 @@ import nbformat
 import pytest
 
 from autograde import execution
-from autograde.sandbox import kernel_server, launcher, system_calls
+from autograde.sandbox import (
+    confinement,
+    kernel_server,
+    launcher,
+    metering,
+    self_check,
+    system_calls,
+)
 from autograde.sandbox import probe as probing
 from autograde.sandbox.channel import GREETING, Channel, ChannelClosed, Dropped
 from autograde.sandbox.launcher import REPOSITORY, SandboxError, SandboxUnavailable
@@ -60,7 +67,7 @@ def test_wall_seen_from_inside(wall):
     assert seen["writable"] == [] and seen["scratch"]
     assert seen["processes"] == 2 and seen["jobs"] == []
     assert set(seen["interfaces"]) <= {"lo"}
-    assert seen["uid"] == kernel_server.STUDENT
+    assert seen["uid"] == confinement.STUDENT
     assert all(seen["held"].values())
     outside = probing.namespaces()
     assert [name for name in seen["namespaces"] if seen["namespaces"][name] == outside[name]] == []
@@ -95,12 +102,12 @@ def test_probe_says_what_is_missing(flag, change):
     names = ("memory", "cpu", "processes", "file_size", "scratch_size", "core")
     seen = {
         "uid": 1000, "processes": 2, "interfaces": [], "capabilities": 0, "no_new_privs": True,
-        "namespaces": dict.fromkeys(kernel_server.NAMESPACES, "its own"),
+        "namespaces": dict.fromkeys(self_check.NAMESPACES, "its own"),
         "user_namespaces": False, "writable": [], "scratch": True, "jobs": [],
         "environment": ["HOME"], "descriptors": [], "seccomp": True,
         "held": dict.fromkeys(names, True),
     }  # fmt: skip
-    outside = dict.fromkeys(kernel_server.NAMESPACES, "ours")
+    outside = dict.fromkeys(self_check.NAMESPACES, "ours")
     assert "NOT" not in str(probing.judged("bwrap", seen, outside))
     for name, value in change.items():
         seen[name] = {**seen[name], **value} if isinstance(value, dict) else value
@@ -223,7 +230,7 @@ def test_layout_shows_libraries_and_nothing_of_the_instructors(tmp_path):
         path = REPOSITORY / secret
         shown = [b for b in bound if path.is_relative_to(b)]
         assert not shown or any(
-            entry[0] == "tmpfs" and path.is_relative_to(entry[-1]) for entry in tree
+            entry[0] == "hide" and path.is_relative_to(entry[-1]) for entry in tree
         )
     assert [entry[1] for entry in tree if entry[0] == "rw"] == [str(tmp_path / "j")]
     assert Path("/") not in bound and Path.home() not in bound
@@ -235,11 +242,53 @@ def test_layout_hides_the_instructors_half_inside_the_environment(tmp_path, monk
     monkeypatch.setattr(launcher, "REPOSITORY", tmp_path)
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     tree = launcher.layout(tmp_path / "j")
-    hidden = {entry[1] for entry in tree if entry[0] == "tmpfs"}
+    hidden = {entry[1] for entry in tree if entry[0] == "hide"}
     assert {str(tmp_path / name) for name in ("autograde", "solutions", "tests")} <= hidden
     assert tree.index(("ro", str(tmp_path), str(tmp_path))) < tree.index(
-        ("tmpfs", str(tmp_path / "autograde"))
+        ("hide", str(tmp_path / "autograde"))
     )
+
+
+def test_layout_hides_nbgraders_exchange(tmp_path, monkeypatch):
+    names = ("bin", "lib", "cuda-12.4", "share/nbgrader/exchange", "etc/jupyter", "course", "conda")
+    for name in names:
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "notes.txt").touch()
+    (tmp_path / "man").symlink_to("share")
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path / "conda" / "envs" / "rl"))
+    found = launcher.hidden(tmp_path)
+    assert found == [("hide", str(tmp_path / name)) for name in ("course", "etc", "share")]
+    assert launcher.hidden(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("wall", WALLS)
+def test_what_is_hidden_is_empty_and_stays_so(wall, monkeypatch, tmp_path):
+    # As in an environment that holds the instructor's half of the course.
+    library = tmp_path / "site-packages"
+    (library / "solutions").mkdir(parents=True)
+    (library / "solutions" / "lab.py").write_text("the answer")
+    (library / "shown.py").touch()
+    tmp_path.chmod(0o755)
+    monkeypatch.setattr(launcher, "REPOSITORY", library)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(library)])
+    server = launcher.KernelServer(wall, warm=False)
+    try:
+        session = execution._Session(server.spawn(LIMITS), LIMITS)
+        code = f"""
+import os
+print(os.listdir({str(library)!r}), os.listdir({str(library / "solutions")!r}))
+try:
+    open({str(library / "solutions" / "x")!r}, "w")
+except OSError as error:
+    print(error.strerror)
+"""
+        run = session.run(code, time.monotonic() + 20, output_bytes=1000)
+        seen = run.outputs.finish()[0]["text"]
+        session.close()
+    finally:
+        server.close()
+    names, rest = seen.split("]", 1)
+    assert "shown.py" in names and rest == " []\nRead-only file system\n"
 
 
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
@@ -320,6 +369,30 @@ def test_system_calls_have_the_numbers_of_the_kernels_headers(machine):
     assert int(table["sched_setaffinity"]) == system_calls.SETAFFINITY[column]
 
 
+@pytest.mark.skipif(not LINUX or os.cpu_count() < 2, reason="needs two cores")
+@pytest.mark.parametrize(
+    ("tasks", "rate", "held"), [(5, 1.0, False), (5, 1.4, True), (9, 0.0, False), (99, 0.0, True)]
+)
+def test_kernel_is_held_to_one_core_when_it_takes_more(monkeypatch, tasks, rate, held):
+    server = kernel_server.Server({"namespaces": True, "number": 3})
+    child = os.fork()
+    if child == 0:
+        time.sleep(20)
+        os._exit(0)
+    server.kernels["k1"] = child
+    monkeypatch.setattr(metering, "tasks", lambda root: [root])
+    clock = iter(range(100))
+    monkeypatch.setattr(kernel_server.time, "monotonic", lambda: next(clock) / 10)
+    try:
+        server._hold_to_one_core("k1", {"cpu_s": 0.0, "tasks": 5})
+        for look in range(1, 20):
+            server._hold_to_one_core("k1", {"cpu_s": rate * look / 10, "tasks": tasks})
+        assert (len(os.sched_getaffinity(child)) == 1) == held
+    finally:
+        os.kill(child, 9)
+        os.waitpid(child, 0)
+
+
 @pytest.mark.skipif(not LINUX, reason="reads /proc")
 def test_usage_counts_descendants():
     child = os.fork()
@@ -335,18 +408,18 @@ def test_usage_counts_descendants():
         os._exit(0)
     try:
         for _ in range(100):
-            found = kernel_server.usage(child)
+            found = metering.usage(child)
             if found["processes"] == 1 and found["cpu_s"] >= 0.1:
                 break
             time.sleep(0.05)
         assert 0.1 <= found["cpu_s"] < 1
         assert found["memory_bytes"] > 1 << 20
-        shared = kernel_server.usage(child, precise_above=0)["memory_bytes"]
+        shared = metering.usage(child, precise_above=0)["memory_bytes"]
         assert 0 < shared < found["memory_bytes"]  # what it has in common with us counts half
     finally:
         os.kill(child, 9)
         os.waitpid(child, 0)
-    assert kernel_server.usage(child)["processes"] == 0
+    assert metering.usage(child)["processes"] == 0
 
 
 def test_silent_server_is_given_up(monkeypatch):
@@ -614,6 +687,7 @@ def test_strings_that_cannot_be_encoded_and_numbers_browsers_do_not_know():
         {"name": {}, "text": [], "data": [], "metadata": "x", "transient": [1]},
         {"data": {"": "x", "a b": "x", "text/plain": 3, "x" * 500 + "/y": "z"}},
         {"data": {"text/plain": ["a", 1]}, "execution_count": True},
+        {"data": {"applicavion/x+json": {"a": 1}, "application/x+json; a=b": [1]}},
         {"data": {"text/plain": "a"}, "execution_count": -1, "metadata": {"x": "y" * 20_000}},
         {"ename": None, "evalue": 2, "traceback": {"a": 1}},
     ],

@@ -381,6 +381,11 @@ def test_another_gradebook_is_named_as_for_grading(graded, capsys):
     assert command == f"python -m autograde grade {LAB} --db {db}"
 
 
+def test_a_gradebook_that_the_environment_names_need_not_be_typed(graded, capsys, monkeypatch):
+    monkeypatch.setenv("COURSE_DB", f"sqlite:///{graded / 'empty.db'}")
+    assert next_command(graded, capsys) == f"python -m autograde grade {LAB}"
+
+
 @pytest.mark.parametrize("what", ["no database", "other tables", "a folder"])
 def test_a_gradebook_that_cannot_be_read_is_told(what, graded, capsys):
     path = graded / "autograde" / "gradebook.db"
