@@ -40,6 +40,8 @@
 # ## Setup
 
 # %%
+from itertools import product
+
 import numpy as np
 import torch
 from IPython.display import display
@@ -81,9 +83,53 @@ check = checker("lab1_policy_gradients")
 #
 # *About 5 minutes to here.*
 #
-# **The words.** An *agent* sees the *state* $s_t$ of an *environment* and chooses an *action* $a_t$. The environment answers with a *reward* $r_t$, a number, and with the next state. This goes on until the task ends. One run from start to end is an *episode*.
-# What the agent wants is not the next reward but all of them together, the *return* $G = r_0 + \gamma r_1 + \gamma^2 r_2 + \dots$. The discount $\gamma$ makes later rewards count for less.
-# The rule by which it chooses is its *policy* $\pi(a \mid s)$: a probability for each action in each state.
+# First the words, then one complete example of them.
+#
+# - The **environment** is whatever answers: a game, a robot's surroundings, a reader. At each step it is in a **state** $s_t$.
+# - The **agent** sees the state (or a part of it) and chooses an **action** $a_t$. The environment answers with a **reward** $r_t$, a number, and with the next state. The agent is not told how the answer comes about.
+# - One run from the start until the task ends is an **episode**.
+# - The **policy** $\pi(a \mid s)$ is the rule by which the agent chooses: a probability for each action in each state.
+# - What the agent wants is not the next reward but all of them together, the **return** $G = r_0 + \gamma r_1 + \gamma^2 r_2 + \dots$. The **discount** $\gamma$, between 0 and 1, makes later rewards count for less; with $\gamma = 1$ the return is the plain sum.
+# - Actions and answers are random, so every episode has another return. The **value** $V(s)$ is the return that one can expect from state $s$ on, and $Q(s, a)$ the one to expect after action $a$ in state $s$. The expected return from the start, $J$, says how good the policy is.
+#
+# **The example.** Three places in a row, numbered 0, 1, 2; the goal is to the right of place 2. An episode starts at place 0, and each step costs a reward of $-1$ until the goal is reached, so a good policy is a quick one. There are two actions, left and right. A step to the left of place 0 meets a wall. And in place 1 the two directions are *swapped*: right leads left, left leads right. The policy here goes right with the same probability $p$ in every place.
+
+
+# %%
+def corridor_step(place: int, right: bool) -> tuple[int, float, bool]:
+    """The environment: the next place, the reward, and whether the task has ended."""
+    if place == 1:  # the directions are swapped here
+        right = not right
+    place = place + 1 if right else max(place - 1, 0)
+    return place, -1.0, place == 3
+
+
+def corridor_episode(p: float, rng: np.random.Generator) -> list[tuple]:
+    """One episode: a list of (state, action, reward, next state)."""
+    place, ended, steps = 0, False, []
+    while not ended:
+        right = bool(rng.random() < p)  # the policy
+        before = place
+        place, reward, ended = corridor_step(place, right)
+        steps.append((before, "right" if right else "left", reward, place))
+    return steps
+
+
+rng = np.random.default_rng(6)
+print(" t  state  action  reward  next state")
+episode = corridor_episode(0.5, rng)
+for t, (before, action, reward, after) in enumerate(episode):
+    print(
+        f"{t:2}  {before:5}  {action:>6}  {reward:6.0f}  {'the goal' if after == 3 else after:>10}"
+    )
+print("return, gamma = 1:  ", sum(reward for _, _, reward, _ in episode))
+print(
+    "return, gamma = 0.9:",
+    f"{sum(0.9**t * reward for t, (_, _, reward, _) in enumerate(episode)):.2f}",
+)
+
+# %% [markdown]
+# **Two ways of learning.** An agent can get better in two ways.
 #
 # **Value-based** methods learn what actions are *worth*: a number $Q(s, a)$, the return to expect after action $a$ in state $s$. The policy follows from it: take the action with the largest number (and, to keep exploring, a random one now and then). Q-learning and DQN work like this.
 #
@@ -94,28 +140,34 @@ check = checker("lab1_policy_gradients")
 # - actions are numbers, such as the angle of a joint, so that "take the largest" would be a search of its own,
 # - there already is a good policy to start from, such as a language model (lab 8).
 #
-# **A world where the best policy is random.** Three places in a row, the goal to the right of the third, a reward of $-1$ for each step. The agent starts at the left and cannot tell the three places apart, so that all it can choose is one probability $p$ of going right. And in the middle place the two directions are *swapped*. This is example 13.1 of [Sutton and Barto](http://incompleteideas.net/book/the-book-2nd.html).
+# **A world where the best policy is random.** Suppose that the agent of the corridor cannot tell the three places apart. Then all that it can choose is one number, the probability $p$ of going right. This is example 13.1 of [Sutton and Barto](http://incompleteideas.net/book/the-book-2nd.html).
 #
 # **Predict first.** How good are "nearly always right" ($p = 0.95$) and "nearly always left" ($p = 0.05$)? Where is the best $p$?
 
 
 # %%
 def corridor_value(p: float) -> float:
-    """Expected return at the left end of the corridor, exactly.
+    """Expected return from place 0, exactly.
 
-    V(s) = -1 + sum over s' of P(s'|s) V(s') is one linear equation for each place; together they
+    What can be expected now is the next reward plus what can be expected afterwards:
+    V(s) = -1 + sum over s' of P(s'|s) V(s'). One linear equation for each place; together they
     read (I - P) V = -1.
     """
     left = 1 - p
     P = np.array(
         [
-            [left, p, 0.0],  # first place: a step to the left meets the wall
-            [p, 0.0, left],  # middle place: the directions are swapped
-            [0.0, left, 0.0],  # third place: a step to the right ends the task
+            [left, p, 0.0],  # place 0: a step to the left meets the wall
+            [p, 0.0, left],  # place 1: the directions are swapped
+            [0.0, left, 0.0],  # place 2: a step to the right ends the task
         ]
     )
     return np.linalg.solve(np.eye(3) - P, -np.ones(3))[0]
 
+
+returns = [-len(corridor_episode(0.5, rng)) for _ in range(2000)]
+print(
+    f"p = 0.5: mean return of 2000 episodes {np.mean(returns):.1f}, exact {corridor_value(0.5):.1f}"
+)
 
 # %% tags=["skip-execution"]
 grid = np.linspace(0.03, 0.97, 200)
@@ -138,13 +190,13 @@ axes.set_ylabel("expected return J(p)")
 figures.show(
     fig,
     alt="The expected return against the probability of going right: very low at both ends, with a "
-    "flat maximum of about minus 11.6 at a probability of 0.59.",
+    "flat maximum of about minus 11.7 at a probability of 0.59.",
 )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Both are terrible, about $-44$ (right) and $-82$ (left), since an agent that hardly ever changes its mind gets stuck between two places. The best policy goes right in 59 of 100 cases and gets $-11.6$.
+# Both are terrible, about $-44$ (right) and $-82$ (left), since an agent that hardly ever changes its mind gets stuck between two places. The best policy goes right in 59 of 100 cases and gets $-11.7$.
 # A method that takes the action with the largest value, and a random one in one case of ten, is exactly at one of these two points ($p = 0.05$ or $p = 0.95$). A method that turns $p$ itself can find the top of the curve.
 # </details>
 #
@@ -312,7 +364,7 @@ hidden_test("lab1_policy_gradients/sample_actions", sample_actions)
 def measured_slope(f, theta: torch.Tensor, width: float = 1e-5) -> torch.Tensor:
     """Slope of f in every entry of theta, by central differences; use float64.
 
-    f(theta) may be a number or a vector [N]. Returns theta's shape, or [N, *theta's shape].
+    f(theta) may be a number or a tensor. Returns the shape of f(theta), followed by theta's.
     """
     columns = []
     for i in range(theta.numel()):
@@ -387,7 +439,7 @@ for b in (0.0, 1.0, -100.0):
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The last line is the one: a baseline of $-100$ is the same as rewards that are higher by 100. The gradient is the same in every digit shown. The terms that are averaged are about a hundred times larger, and mostly cancel; whoever has to *estimate* their mean from samples needs about ten thousand times as many of them.
+# The last line is the one: a baseline of $-100$ is the same as rewards that are higher by 100. The gradient is the same in every digit shown. The terms that are averaged spread 50 to 170 times as far, and mostly cancel; whoever has to *estimate* their mean from samples needs thousands of times as many of them for the same precision.
 # A good baseline does the opposite. We come back to it in part 4, with a slider.
 # </details>
 
@@ -488,8 +540,22 @@ bandit_explorer(learn_bandit, arms)
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# No. Each step follows one noisy reward, and unlucky draws push the wrong way; early on another arm can be ahead for a while. But the *average* step goes uphill, and after some hundred steps the best arm has nearly all the probability.
-# Watch also how learning slows down at the end: arms that are hardly ever drawn hardly ever teach anything. The same thing can trap a policy at a bad arm, and it is one reason why later labs take care that a policy does not become certain too early. Try `seed=2` or `learning_rate=1.0` in `learn_bandit`.
+# No: more than a third of the steps push it down. Each step follows one noisy reward, and unlucky draws push the wrong way; early on another arm can be ahead for a while. But the *average* step goes uphill, and after some hundred steps the best arm has nearly all the probability.
+# Watch also how learning slows down at the end: arms that are hardly ever drawn hardly ever teach anything.
+# </details>
+#
+# **Predict first.** The last remark has a dangerous side. What happens if the steps are 33 times as large, so that a few lucky draws make the agent nearly certain?
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    for rate in (0.15, 5.0):
+        runs = [learn_bandit(200, rate, seed)[0][-1] for seed in range(10)]
+        print(f"learning rate {rate:4}: likeliest arm in ten runs", [int(r.argmax()) for r in runs])
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# Some of the runs end at a wrong arm, with a probability so near to 1 that the best arm is not drawn again. No later reward can put that right. This is one reason why later labs take care that a policy does not become certain too early.
 # </details>
 
 # %% [markdown]
@@ -594,31 +660,7 @@ with todo_guard():
 #
 # $$J(\theta) = \mathbb E_{s_0 \sim \rho,\ a_t \sim \pi_\theta,\ s_{t+1} \sim P}\Big[\sum_{t \ge 0} \gamma^t r_t\Big] = \sum_s \rho(s)\, V^\pi(s) .$$
 #
-# It is an expectation over whole episodes $\tau$. The steps of part 3 hold for it word by word, with the probability of the episode in place of the probability of an action:
-#
-# $$p_\theta(\tau) = \rho(s_0) \prod_t \pi_\theta(a_t \mid s_t)\, P(s_{t+1} \mid s_t, a_t), \qquad \nabla_\theta \log p_\theta(\tau) = \sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t) .$$
-#
-# Here the logarithm does its second good deed: the product becomes a sum, and *the world drops out*, because $\rho$ and $P$ do not depend on $\theta$. The agent needs no model of its world to know the score of an episode. So
-#
-# $$\nabla_\theta J = \mathbb E\Big[\Big(\sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big)\, G\Big], \qquad G = \sum_k \gamma^k r_k . \tag{A}$$
-#
-# **Step 5. A reward does not depend on later actions.** Multiply (A) out. The reward of step $k$ meets the scores of all steps $t$. For $t > k$, after that reward, the expectation is zero by step 3: given everything up to state $s_t$, the mean score is 0 and the reward is already a fixed number. What is left is each reward with the scores of the actions *up to* it:
-#
-# $$\nabla_\theta J = \mathbb E\Big[\sum_k \gamma^k r_k \sum_{t \le k} \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big]. \tag{B}$$
-#
-# Sort the same sum by actions in place of rewards: each score multiplies $\gamma^t G_t$, where $G_t = r_t + \gamma r_{t+1} + \dots$ counts the rewards from then on. That is called **reward-to-go**.
-#
-# **Step 6. The theorem.** The mean of $G_t$, given state and action, is $Q^\pi(s_t, a_t)$. Collect the visits to each state, $d(s) = \sum_t \gamma^t \Pr(s_t = s)$, and you have the policy gradient theorem ([Sutton et al. 1999](https://papers.nips.cc/paper/1713), theorem 1):
-#
-# $$\nabla_\theta J = \sum_s d(s) \sum_a \nabla_\theta \pi_\theta(a \mid s)\, Q^\pi(s, a) = \sum_s d(s)\, \mathbb E_{a \sim \pi_\theta}\big[\nabla_\theta \log \pi_\theta(a \mid s)\, Q^\pi(s, a)\big] .$$
-#
-# What is remarkable in it is what is missing: the policy also changes which states are visited, but $\nabla d$ does not appear.
-#
-# **About $\gamma^t$.** The weights $d(s)$ are *discounted* visits: what happens at step $t$ counts $\gamma^t$, because $J$ counts it so. Most implementations, those of later labs included, leave this factor out and weight all steps alike. That is a choice with good reasons (late steps should be learned too), but the result is not the gradient of $J$, nor of any other objective ([Nota and Thomas 2020](https://arxiv.org/abs/1906.07073)). Below we compute both and see how far they are apart.
-#
-# ### A world small enough to solve
-#
-# Three states, two actions. With the policy fixed, values are the solution of a linear system, and so are the visits. This is worked code; read it once. The check at the end compares the theorem with slopes of $J$ measured by brute force.
+# As in the corridor, everything about this world is known to *us*, so that we can check each step. Three states, two actions:
 
 # %%
 gamma = 0.9
@@ -632,8 +674,87 @@ transition = torch.tensor(  # [S, A, S]; what is missing to 1 is the chance that
     ],
     dtype=torch.float64,
 )
+theta_mdp = torch.tensor([[0.3, -0.2], [-0.4, 0.4], [0.1, 0.6]], dtype=torch.float64)
+
+# The same with a fourth state, "ended": nothing follows it, nothing is paid in it.
+onward = torch.zeros(4, 2, 4, dtype=torch.float64)
+onward[:3, :, :3], onward[:3, :, 3], onward[3, :, 3] = transition, 1 - transition.sum(-1), 1.0
+pays = torch.cat([reward_table, torch.zeros(1, 2)])  # [4, A]
+print("chance that the task ends after an action, by state:\n", onward[:3, :, 3].numpy().round(2))
+
+# %% [markdown]
+# **Step 5. The world drops out.** $J$ is an expectation over whole episodes $\tau = (s_0, a_0, s_1, a_1, \dots)$. The steps of part 3 hold for it word by word, with the probability of the episode in place of the probability of an action:
+#
+# $$p_\theta(\tau) = \rho(s_0) \prod_t \pi_\theta(a_t \mid s_t)\, P(s_{t+1} \mid s_t, a_t), \qquad \nabla_\theta \log p_\theta(\tau) = \sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t) .$$
+#
+# Here the logarithm does its second good deed: the product becomes a sum, and $\rho$ and $P$ disappear from the gradient, because they do not depend on $\theta$. The agent needs no model of its world to know the score of an episode. So
+#
+# $$\nabla_\theta J = \mathbb E\Big[\Big(\sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big)\, G\Big], \qquad G = \sum_k \gamma^k r_k . \tag{A}$$
+#
+# The check stops every episode after three steps, for then there are only 512 of them, and they can be listed one by one.
+
+# %%
+paths = torch.tensor(list(product(range(4), range(2), repeat=3)))  # s0, a0, s1, a1, s2, a2
+s, a = paths[:, 0::2], paths[:, 1::2]  # [512, 3] each
+by_the_world = (
+    torch.cat([start, torch.zeros(1)])[s[:, 0]]
+    * onward[s[:, 0], a[:, 0], s[:, 1]]
+    * onward[s[:, 1], a[:, 1], s[:, 2]]
+)  # [512], no theta in it
+rewards = gamma ** torch.arange(3) * pays[s, a]  # [512, 3], discounted
 
 
+def log_policy(theta: torch.Tensor) -> torch.Tensor:
+    """Log-probabilities [4, A]; after the end it does not matter what the agent does."""
+    return torch.cat([theta, torch.zeros(1, 2)]).log_softmax(dim=-1)
+
+
+def path_probabilities(theta: torch.Tensor) -> torch.Tensor:
+    return by_the_world * log_policy(theta)[s, a].sum(dim=-1).exp()
+
+
+weight = path_probabilities(theta_mdp)
+possible = weight > 0
+scores = measured_slope(log_policy, theta_mdp).flatten(2)[s, a]  # [512, 3, S * A], of each action
+slope_of_log = measured_slope(lambda t: path_probabilities(t)[possible].log(), theta_mdp).flatten(1)
+off = (slope_of_log - scores[possible].sum(dim=1)).abs().max()
+slope = measured_slope(lambda t: path_probabilities(t) @ rewards.sum(dim=1), theta_mdp).flatten()
+mean_a = (weight * rewards.sum(dim=1)) @ scores.sum(dim=1)
+print(f"probabilities of the {int(possible.sum())} possible episodes add up to {weight.sum():.6f}")
+print(f"largest |grad log p(episode) - sum of its scores|: {off:.0e}")
+print("slopes of the expected return:", slope.numpy().round(4))
+print("mean of score times return (A):", mean_a.numpy().round(4))
+
+# %% [markdown]
+# **Step 6. A reward does not depend on later actions.** Multiply (A) out. The reward of step $k$ meets the scores of all steps $t$. For $t > k$, after that reward, the expectation is zero by step 3: given everything up to state $s_t$, the mean score is 0 and the reward is already a fixed number. What is left is each reward with the scores of the actions *up to* it:
+#
+# $$\nabla_\theta J = \mathbb E\Big[\sum_k \gamma^k r_k \sum_{t \le k} \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big]. \tag{B}$$
+#
+# Sort the same sum by actions in place of rewards: each score multiplies $\gamma^t G_t$, where $G_t = r_t + \gamma r_{t+1} + \dots$ counts the rewards from then on. That is called **reward-to-go**.
+#
+# **Predict first.** The cell below prints how long the vector $\mathbb E[\gamma^k r_k\, \nabla_\theta \log \pi_\theta(a_t \mid s_t)]$ is, for each $k$ and $t$. Where will the zeros be?
+
+# %%
+pairs = torch.einsum("n,nk,ntd->ktd", weight, rewards, scores)
+lengths = pairs.norm(dim=-1).numpy().round(4)
+print("reward of step k   with the score of action t = 0, 1, 2")
+for k in range(3):
+    print(f"             k = {k}                       ", "  ".join(f"{x:.4f}" for x in lengths[k]))
+mean_b = sum(pairs[k, t] for k in range(3) for t in range(k + 1))
+print("slopes of the expected return:  ", slope.numpy().round(4))
+print("mean of rewards and scores (B): ", mean_b.numpy().round(4))
+
+# %% [markdown]
+# **Step 7. The theorem.** The mean of $G_t$, given state and action, is $Q^\pi(s_t, a_t)$. Collect the visits to each state, $d(s) = \sum_t \gamma^t \Pr(s_t = s)$, and you have the policy gradient theorem ([Sutton et al. 1999](https://papers.nips.cc/paper/1713), theorem 1):
+#
+# $$\nabla_\theta J = \sum_s d(s) \sum_a \nabla_\theta \pi_\theta(a \mid s)\, Q^\pi(s, a) = \sum_s d(s)\, \mathbb E_{a \sim \pi_\theta}\big[\nabla_\theta \log \pi_\theta(a \mid s)\, Q^\pi(s, a)\big] .$$
+#
+# What is remarkable in it is what is missing: the policy also changes which states are visited, but $\nabla d$ does not appear.
+#
+# Now episodes may be as long as they like again. Values are the solution of a linear system, as in the corridor, $(I - \gamma P^\pi)\, V = r^\pi$, and so are the visits, $(I - \gamma P^{\pi\top})\, d = \rho$. This is worked code; read it once. At the end the theorem is compared with slopes of $J$ measured by brute force.
+
+
+# %%
 def solve_world(theta: torch.Tensor):
     """Exact J and Q [S, A] of the policy softmax(theta [S, A]), in float64."""
     pi = theta.softmax(dim=-1)
@@ -652,16 +773,14 @@ def visits(theta: torch.Tensor, factor: float) -> torch.Tensor:
 def theorem(theta: torch.Tensor, factor: float = gamma) -> torch.Tensor:
     """The right-hand side of the theorem [S, A]; factor=1 leaves gamma^t out of the visits."""
     _, Q = solve_world(theta)
-    slopes = measured_slope(lambda t: t.softmax(dim=-1).flatten(), theta)  # [S * A, S, A]
-    slopes = slopes.reshape(3, 2, 3, 2)
+    slopes = measured_slope(lambda t: t.softmax(dim=-1), theta)  # [S, A, S, A]
     return torch.einsum("s,saij,sa->ij", visits(theta, factor), slopes, Q)
 
 
-theta_mdp = torch.tensor([[0.3, -0.2], [-0.4, 0.4], [0.1, 0.6]], dtype=torch.float64)
 exact_gradient = theorem(theta_mdp)
 brute_force = measured_slope(lambda t: solve_world(t)[0], theta_mdp)
 print(f"J = {solve_world(theta_mdp)[0]:.4f}")
-print("the theorem:\n", exact_gradient.numpy().round(4))
+print("the theorem, one row for each state:\n", exact_gradient.numpy().round(4))
 print(
     "largest difference to measured slopes of J:",
     f"{(exact_gradient - brute_force).abs().max():.1e}",
@@ -677,10 +796,6 @@ def play(theta: torch.Tensor, episodes: int, generator: torch.Generator):
 
     Returns states [T, M] (3 once the task has ended), actions [T, M], rewards [T, M] (0 then).
     """
-    ended = torch.tensor([[0.0, 0.0, 0.0, 1.0]])
-    onward = torch.cat([transition, 1 - transition.sum(-1, keepdim=True)], dim=-1).float()
-    onward = torch.cat([onward, ended.expand(2, -1)[None]])  # [4, 2, 4]
-    pays = torch.cat([reward_table.float(), torch.zeros(1, 2)])
     logits = torch.cat([theta.float(), torch.zeros(1, 2)])
     state = torch.multinomial(start.float().expand(episodes, -1), 1, generator=generator)[:, 0]
     states, actions, rewards = [], [], []
@@ -688,7 +803,7 @@ def play(theta: torch.Tensor, episodes: int, generator: torch.Generator):
         action, _ = sample_actions(logits[state], generator)
         states.append(state)
         actions.append(action)
-        rewards.append(pays[state, action])
+        rewards.append(pays[state, action].float())
         state = torch.multinomial(onward[state, action], 1, generator=generator)[:, 0]
     return torch.stack(states), torch.stack(actions), torch.stack(rewards)
 
@@ -724,11 +839,49 @@ def episode_terms(theta: torch.Tensor, episodes: int, generator: torch.Generator
 
 
 # %% [markdown]
-# **Predict first.** The figure below shows the error of two estimates against the number of episodes, from 16 to 16,384, on logarithmic axes: (A), the whole return, and (B), each reward with the actions up to it. Which one is lower? Are the lines parallel?
+# **Does the estimate find the exact gradient?** One long run of the agent. After 16, 32, ... up to 16,384 episodes the picture shows its estimate of one entry of the gradient (state 2, action 0), with two of your standard errors up and down, by both formulas: (A), the whole return, and (B), each reward with the actions up to it.
+
+# %% tags=["skip-execution"]
+counts = [2**n for n in range(4, 15)]
+with todo_guard():
+    generator = torch.Generator().manual_seed(0)
+    scores, returns, terms, _ = episode_terms(theta_mdp, counts[-1], generator)
+    ones = torch.ones(counts[-1])
+    fig = Figure(figsize=(7.2, 3.4), layout="constrained")
+    axes = fig.subplots()
+    samples = {"(A) whole return": (scores, returns), "(B) rewards to come": (terms, ones)}
+    for i, (name, (x, g)) in enumerate(samples.items()):
+        results = [score_function_gradient(x[:m], g[:m]) for m in counts]
+        axes.errorbar(
+            np.array(counts) * (0.95, 1.05)[i],  # side by side
+            [mean[4].item() for mean, _ in results],
+            yerr=[2 * error[4].item() for _, error in results],
+            fmt="os"[i],
+            ms=4,
+            capsize=3,
+            color=figures.CYCLE[i][0],
+            label=f"{name}, 2 standard errors",
+        )
+    axes.axhline(exact_gradient[2, 0], color="black", lw=1, ls="--", label="exact, by linear solve")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(counts, [str(m) for m in counts])
+    axes.set_xlabel("episodes M")
+    axes.set_ylabel("gradient, state 2, action 0")
+    axes.legend(frameon=False)
+    figures.show(
+        fig,
+        alt="Estimates of one entry of the gradient against the number of episodes, with error bars "
+        "of two standard errors. The bars shrink around a dashed line at the exact value of 0.63; "
+        "those of B are shorter than those of A.",
+    )
+
+# %% [markdown]
+# The bars close in on the exact value, and most of them contain it. The agent has found a gradient that it could not have computed.
+#
+# **Predict first.** Next, the size of the error itself, over all six entries and eight runs, on logarithmic axes. Which of (A) and (B) is lower? Are the lines parallel?
 
 # %% tags=["skip-execution"]
 with todo_guard():
-    counts = [2**n for n in range(4, 15)]
     target = exact_gradient.float().flatten()
     fig = Figure(figsize=(7.2, 3.6), layout="constrained")
     axes = fig.subplots()
@@ -762,10 +915,10 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt M$. There is no other shortcut to a small error than terms that spread less, and (B) has them: what it leaves out of (A) is pure noise. The dots (errors, which need the exact answer) lie on the lines (your standard errors, which do not).
+# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt M$. The only shortcut to a small error is terms that spread less, and (B) has them: what it leaves out of (A) has mean zero, so it was noise. The dots (errors, which need the exact answer) lie on the lines (your standard errors, which do not).
 # </details>
 #
-# And the factor $\gamma^t$? The same episodes, both ways, against both exact answers:
+# **About $\gamma^t$.** The weights $d(s)$ of the theorem are *discounted* visits: what happens at step $t$ counts $\gamma^t$, because $J$ counts it so. Most implementations, those of later labs included, leave this factor out and weight all steps alike. That is a choice with good reasons (late steps should be learned too), but the result is not the gradient of $J$, nor of any other objective ([Nota and Thomas 2020](https://arxiv.org/abs/1906.07073)). Here are the same episodes, weighted both ways, against both exact answers:
 
 # %% tags=["skip-execution"]
 with todo_guard():
@@ -873,6 +1026,8 @@ with todo_guard():
     print("exact:                          ", gradient.numpy().round(4))
 
 # %% [markdown]
+# The first two lines are the same estimate from the same 500 pulls, made in two ways. So both are off the exact gradient by the same amounts, mostly by one or two standard errors.
+#
 # **Climbing.** Finally the world of part 5, climbed in two ways: with the exact gradient, and with your loss on 50 episodes a step. By (A), the log-probability of an episode is the sum of those of its actions, and its weight is its return minus a baseline, here the mean return of the 50 episodes before.
 #
 # **Predict first.** Do the sampled climbs get to the same height? As fast?
