@@ -129,7 +129,7 @@ print(
 )
 
 # %% [markdown]
-# **Two ways of learning.** An agent can get better in two ways.
+# **Two ways of learning.** An agent can use its rewards to find out what its actions are worth, or to change what it does.
 #
 # **Value-based** methods learn what actions are *worth*: a number $Q(s, a)$, the return to expect after action $a$ in state $s$. The policy follows from it: take the action with the largest number (and, to keep exploring, a random one now and then). Q-learning and DQN work like this.
 #
@@ -164,9 +164,9 @@ def corridor_value(p: float) -> float:
     return np.linalg.solve(np.eye(3) - P, -np.ones(3))[0]
 
 
-returns = [-len(corridor_episode(0.5, rng)) for _ in range(2000)]
+returns = [-len(corridor_episode(0.5, rng)) for _ in range(10_000)]
 print(
-    f"p = 0.5: mean return of 2000 episodes {np.mean(returns):.1f}, exact {corridor_value(0.5):.1f}"
+    f"p = 0.5: mean return of 10,000 episodes {np.mean(returns):.1f}, exact {corridor_value(0.5):.1f}"
 )
 
 # %% tags=["skip-execution"]
@@ -215,7 +215,7 @@ figures.show(
 # - A logit that is larger by 1 means a probability that is larger by the factor $e \approx 2.7$.
 # - The probabilities share one whole: making one action likelier makes all the others less likely.
 #
-# Why logarithms? For two reasons, a small and a large one. The small one is arithmetic: probabilities of many steps are multiplied, and the product of a hundred of them is soon 0 in float32, while a sum of logarithms is harmless. The large one is the subject of part 3, and it has nothing to do with rounding.
+# Why logarithms? For two reasons, a small and a large one. The small one is arithmetic: probabilities of many steps are multiplied, and the product of a few hundred of them is soon 0 in float32, while a sum of logarithms is harmless. The large one is the subject of part 3, and it has nothing to do with rounding.
 #
 # **A worked example.** One decision among three actions, by hand and by PyTorch:
 
@@ -237,7 +237,7 @@ print("log of softmax:", far.softmax(dim=-1).log(), "  log_softmax:", far.log_so
 #
 # *Difficulty 1 of 5, about 10 minutes, importance 5 of 5. 3 points.*
 #
-# A batch of decisions, one row of logits each, and the action that was taken in each row: what was the log-probability of that action? You will use this function in every lab of the course.
+# A batch of decisions, one row of logits each, and the action that was taken in each row: what was the log-probability of that action? You will meet this function in nearly every lab of the course.
 # The first line is there; it numbers the rows.
 
 
@@ -626,9 +626,9 @@ hidden_test("lab1_policy_gradients/score_function_gradient", score_function_grad
 # </details>
 
 # %% [markdown]
-# **Move the sliders.** A pool of 50,000 pulls of the bandit, with *your* scores. The picture draws $M$ of them, calls *your* function, and repeats this 120 times. We look at the first entry of the gradient. All rewards are 4 higher than before; you know from step 4 that this does not change the gradient.
+# **Move the sliders.** A pool of 50,000 pulls of the bandit, with *your* scores. The picture draws $M$ of them, calls *your* function, and repeats this 300 times. We look at the first entry of the gradient. All rewards are 2 higher than before; you know from step 4 that this does not change the gradient.
 #
-# **Predict first.** Four times as many samples: how much narrower does the histogram get? And which baseline makes it narrowest: 0, about 5, or 8?
+# **Predict first.** Four times as many samples: how much narrower does the histogram get? And which baseline makes it narrowest: 0, about 3, or 6?
 
 # %% tags=["skip-execution"]
 with todo_guard():
@@ -636,19 +636,19 @@ with todo_guard():
     logits = theta.float().expand(50_000, -1)
     pulled, _ = sample_actions(logits, generator)
     table = torch.stack([softmax_score(theta.float()[None], 0, a)[0].detach() for a in range(4)])
-    paid = arms.float()[pulled] + 4.0 + torch.randn(len(pulled), generator=generator)
+    paid = arms.float()[pulled] + 2.0 + torch.randn(len(pulled), generator=generator)
     display(
         spread_explorer(
-            score_function_gradient, table[pulled], paid, gradient, (0.0, 2.0, 4.0, 4.7, 6.0, 8.0)
+            score_function_gradient, table[pulled], paid, gradient, (0.0, 1.0, 2.0, 2.7, 4.0, 6.0)
         )
     )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Half as wide, not a quarter: the spread falls with $1/\sqrt M$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 120 estimates spread.
+# Half as wide, not a quarter: the spread falls with $1/\sqrt M$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 300 estimates spread.
 #
-# The best of these baselines is 4.7, near the expected reward; 0 and 8 are much worse, although all the histograms have the same center. The expected return is a good and common choice of baseline. It is not always the very best one, which weights the returns with the squared length of the score ([Greensmith, Bartlett, Baxter 2004](https://www.jmlr.org/papers/v5/greensmith04a.html)).
+# The best of these baselines is 2.7, near the expected reward of 2.56; 0 and 6 are much worse, although all the histograms have the same center. The expected return is a good and common choice of baseline. It is not always the very best one, which weights the returns with the squared length of the score ([Greensmith, Bartlett, Baxter 2004](https://www.jmlr.org/papers/v5/greensmith04a.html)).
 # </details>
 
 # %% [markdown]
@@ -745,7 +745,7 @@ print("slopes of the expected return:  ", slope.numpy().round(4))
 print("mean of rewards and scores (B): ", mean_b.numpy().round(4))
 
 # %% [markdown]
-# **Step 7. The theorem.** The mean of $G_t$, given state and action, is $Q^\pi(s_t, a_t)$. Collect the visits to each state, $d(s) = \sum_t \gamma^t \Pr(s_t = s)$, and you have the policy gradient theorem ([Sutton et al. 1999](https://papers.nips.cc/paper/1713), theorem 1):
+# **Step 7. The theorem.** The mean of $G_t$, given state and action, is $Q^\pi(s_t, a_t)$. So a visit to state $s$ at step $t$ contributes $\gamma^t$ times $\mathbb E_{a \sim \pi_\theta}[\nabla_\theta \log \pi_\theta(a \mid s)\, Q^\pi(s, a)]$, and this average is the same at every visit to $s$. Collect the visits to each state, $d(s) = \sum_t \gamma^t \Pr(s_t = s)$, and you have the policy gradient theorem ([Sutton et al. 1999](https://papers.nips.cc/paper/1713), theorem 1):
 #
 # $$\nabla_\theta J = \sum_s d(s) \sum_a \nabla_\theta \pi_\theta(a \mid s)\, Q^\pi(s, a) = \sum_s d(s)\, \mathbb E_{a \sim \pi_\theta}\big[\nabla_\theta \log \pi_\theta(a \mid s)\, Q^\pi(s, a)\big] .$$
 #
@@ -908,14 +908,14 @@ with todo_guard():
     figures.show(
         fig,
         alt="Error of two gradient estimates against the number of episodes, on logarithmic axes. "
-        "Both fall along straight lines with slope one half and lie on their standard errors; the "
+        "Both fall along straight lines with slope minus one half and follow their standard errors; the "
         "line of estimate B is lower than that of A.",
     )
 
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt M$. The only shortcut to a small error is terms that spread less, and (B) has them: what it leaves out of (A) has mean zero, so it was noise. The dots (errors, which need the exact answer) lie on the lines (your standard errors, which do not).
+# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt M$. The only shortcut to a small error is terms that spread less, and (B) has them: what it leaves out of (A) has mean zero, so it was noise. The dots (errors, which need the exact answer) follow the lines (your standard errors, which do not).
 # </details>
 #
 # **About $\gamma^t$.** The weights $d(s)$ of the theorem are *discounted* visits: what happens at step $t$ counts $\gamma^t$, because $J$ counts it so. Most implementations, those of later labs included, leave this factor out and weight all steps alike. That is a choice with good reasons (late steps should be learned too), but the result is not the gradient of $J$, nor of any other objective ([Nota and Thomas 2020](https://arxiv.org/abs/1906.07073)). Here are the same episodes, weighted both ways, against both exact answers:

@@ -132,7 +132,7 @@ def sliders(lab, bandit: int, spread: int) -> None:
     assert before["label"].endswith(before["reading"])
     more = press(lab, spread, "number of samples", "ArrowRight", "32 samples, baseline 0:")
     assert more["bars"] != before["bars"] and more["lines"] == before["lines"]
-    better = press(lab, spread, "baseline", "ArrowRight", "32 samples, baseline 2:")
+    better = press(lab, spread, "baseline", "ArrowRight", "32 samples, baseline 1:")
     assert better["bars"] != more["bars"] and better["lines"] != more["lines"]
 
     def stated(picture):

@@ -39,7 +39,7 @@ def test_a_right_estimate_has_nothing_off():
     figure = drawn(estimate)
     assert figure.spec["fact"] == ""
     assert len(figure.spec["reading"]) == 6
-    assert figure.spec["reading"][0].startswith("4 samples, baseline 0: the 120 estimates")
+    assert figure.spec["reading"][0].startswith("4 samples, baseline 0: the 300 estimates")
 
 
 @pytest.mark.parametrize(
