@@ -21,7 +21,6 @@ from course_utils.slider_figure import Panel, Series, Slider, SliderFigure, slid
 TIME_BUDGET = 10.0  # seconds; plain torch functions need well under two
 SAMPLES = (16, 32, 64, 128, 256, 512, 1024)
 REPEATS = 300  # estimates in each frame
-BINS = 61
 
 
 def _failure(function: object, error: Exception) -> Note:
@@ -228,12 +227,13 @@ def _spread_figure(
     means: np.ndarray, errors: np.ndarray, target: float, baselines: tuple[float, ...]
 ) -> SliderFigure | None:
     frames = [(m, b) for m in range(len(SAMPLES)) for b in range(len(baselines))]
-    reach = 3.2 * means[0].std(axis=-1).max() or 1.0  # what is farther off counts at the edge
-    edges = np.linspace(target - reach, target + reach, BINS + 1)
-    clipped = np.clip(means, edges[0] + 1e-9, edges[-1] - 1e-9)
-    bars = np.stack([np.histogram(clipped[m, b], edges)[0] for m, b in frames])
+    reach = 3.2 * means[0].std(axis=-1).max() or 1.0  # what is farther off is drawn at the edge
+    low, high = target - reach, target + reach
+    cloud = np.stack([np.clip(means[m, b], low, high) for m, b in frames])
     spread, told = means.std(axis=-1), errors.mean(axis=-1)
     powers = np.log2(SAMPLES)
+    number = np.arange(1, REPEATS + 1)
+    inside = np.stack([np.full(2, 2 * told[m, b]) for m, b in frames])
     by_frame = np.stack([spread[:, b] for _, b in frames])
     reading = [
         f"{SAMPLES[m]} samples, baseline {baselines[b]:g}: the {REPEATS} estimates have mean "
@@ -243,11 +243,13 @@ def _spread_figure(
     ]
     panels = [
         Panel(
-            "your estimates", "estimate of the gradient's first entry", "number of estimates",
-            x_range=(float(edges[0]), float(edges[-1])),
+            "your estimates", "number of the estimate", "first entry of the gradient",
+            y_range=(low, high),
             series=[
-                Series("bars", f"{REPEATS} estimates", x=(edges[:-1] + edges[1:]) / 2, y=bars),
-                Series("marks", "exact gradient", x=[target], color=1),
+                Series("band", "exact gradient, plus or minus 2 of your standard errors",
+                       x=number[[0, -1]], y=target - inside, high=target + inside, color=5),
+                Series("points", f"{REPEATS} estimates", x=number, y=cloud),
+                Series("line", "exact gradient", x=number[[0, -1]], y=[target, target], color=1),
             ],
         ),
         Panel(
@@ -270,7 +272,7 @@ def _spread_figure(
         panels=panels,
         reading=reading,
         fact=spread_fact(means, errors, target, baselines),
-        description="Two plots: a histogram of estimates of one entry of a gradient, with its "
+        description="Two plots: estimates of one entry of a gradient, as dots around its "
         "exact value; and their spread against the number of samples.",
     )
 

@@ -626,9 +626,9 @@ hidden_test("lab1_policy_gradients/score_function_gradient", score_function_grad
 # </details>
 
 # %% [markdown]
-# **Move the sliders.** A pool of 50,000 pulls of the bandit, with *your* scores. The picture draws $M$ of them, calls *your* function, and repeats this 300 times. We look at the first entry of the gradient. All rewards are 2 higher than before; you know from step 4 that this does not change the gradient.
+# **Move the sliders.** A pool of 50,000 pulls of the bandit, with *your* scores. The picture draws $M$ of them, calls *your* function, and repeats this 300 times. Each dot is one estimate. We look at the first entry of the gradient. All rewards are 2 higher than before; you know from step 4 that this does not change the gradient.
 #
-# **Predict first.** Four times as many samples: how much narrower does the histogram get? And which baseline makes it narrowest: 0, about 3, or 6?
+# **Predict first.** Four times as many samples: how much narrower does the cloud of estimates get? And which baseline makes it narrowest: 0, about 3, or 6?
 
 # %% tags=["skip-execution"]
 with todo_guard():
@@ -646,9 +646,9 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Half as wide, not a quarter: the spread falls with $1/\sqrt M$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 300 estimates spread.
+# Half as wide, not a quarter as wide: the spread falls with $1/\sqrt M$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 300 estimates spread.
 #
-# The best of these baselines is 2.7, near the expected reward of 2.56; 0 and 6 are much worse, although all the histograms have the same center. The expected return is a good and common choice of baseline. It is not always the very best one, which weights the returns with the squared length of the score ([Greensmith, Bartlett, Baxter 2004](https://www.jmlr.org/papers/v5/greensmith04a.html)).
+# The best of these baselines is 2.7, near the expected reward of 2.56; 0 and 6 are much worse, although all the clouds have the same center. The expected return is a good and common choice of baseline. It is not always the very best one, which weights the returns with the squared length of the score ([Greensmith, Bartlett, Baxter 2004](https://www.jmlr.org/papers/v5/greensmith04a.html)).
 # </details>
 
 # %% [markdown]

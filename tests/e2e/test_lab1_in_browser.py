@@ -131,9 +131,9 @@ def sliders(lab, bandit: int, spread: int) -> None:
     assert before["fact"] == "" and before["texts"] == ["16", "0"]
     assert before["label"].endswith(before["reading"])
     more = press(lab, spread, "number of samples", "ArrowRight", "32 samples, baseline 0:")
-    assert more["bars"] != before["bars"] and more["lines"] == before["lines"]
+    assert more["points"][0] != before["points"][0] and more["lines"] == before["lines"]
     better = press(lab, spread, "baseline", "ArrowRight", "32 samples, baseline 1:")
-    assert better["bars"] != more["bars"] and better["lines"] != more["lines"]
+    assert better["points"] != more["points"] and better["lines"] != more["lines"]
 
     def stated(picture):
         return float(picture["reading"].split("your standard error says ")[1].strip("."))
