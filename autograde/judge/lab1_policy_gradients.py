@@ -278,7 +278,7 @@ def _spread_out(rng: np.random.Generator, rows: int, count: int) -> Array:
 def sample_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     """Cases for draws from the softmax policy, by counts."""
     copies = 3000 if visible else 4000
-    cases = [
+    return [
         _sample_case(
             "a batch", rng, _spread_out(rng, 3, 4), 24, 1, "value",
             "72 rows: 3 different states, 24 times each", seeds=True,
@@ -303,13 +303,9 @@ def sample_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "certain policies", rng, _f32([[-1e3, 1e3, 0.0], [1e3, 0.0, -1e3]]), 20, 1, "corners",
             "40 rows: 2 different states, logits of plus and minus 1000",
         ),
-    ]  # fmt: skip
-    if visible:
-        return cases
-    return [
-        *cases,
+        # One rare action of two: what is mixed with other draws shows at once.
         _sample_case(
-            "two actions", rng, _f32([[1.0, -0.5]]), 4000, 1, "value",
+            "two actions", rng, _f32([[1.5, -1.5]] if visible else [[-1.3, 1.8]]), 4000, 1, "value",
             "4000 rows, all the same state, 2 actions",
         ),
     ]  # fmt: skip
