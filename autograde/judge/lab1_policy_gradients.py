@@ -39,6 +39,13 @@ def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got
     return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
 
 
+def _follow(expect: dict[str, dict]) -> None:
+    """Mark what cannot be looked at where the function does not return two things."""
+    for fact, expected in expect.items():
+        if fact not in ("what came back", "mutated"):
+            expected["follows"] = True
+
+
 def _float(values: Any, **room: float) -> dict:
     return {"is": "tensor", **array_to_plain(np.asarray(values, dtype=np.float32)), **room}
 
@@ -242,6 +249,7 @@ def _sample_case(
     )  # fmt: skip
     aspects["global random streams moved"] = "randomness"
     expect["mutated"] = UNCHANGED
+    _follow(expect)
     return {
         "name": name,
         "about": f"{about}; logits {_written(logits)}",
@@ -423,6 +431,7 @@ def _gradient_case(
         "standard_error": {"is": "any", "of": [_float(se, **room) for _, se in values]},
         "mutated": UNCHANGED,
     }  # fmt: skip
+    _follow(expect)
     args: dict[str, Any] = {"scores": tensor(scores), "returns": tensor(returns)}
     if baseline is not None:
         args["baseline"] = baseline

@@ -60,7 +60,7 @@ def sampler(function: Callable, case: dict) -> dict:
             actions = torch.stack([pair[0] for pair in pairs]).reshape(-1, rows, states)
             log_probs = torch.stack([pair[1] for pair in pairs]).reshape(-1, rows, states)
             facts |= _summary(actions.detach(), log_probs.detach().double(), count)
-        if a["seeds"]:
+        if a["seeds"] and pairs[0] and isinstance(pairs[0][0], torch.Tensor):
             facts |= _seed_facts(draw, generator, a, drawn[0])
     finally:
         torch.set_rng_state(kept[0])

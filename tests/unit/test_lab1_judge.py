@@ -112,9 +112,26 @@ def test_odd_answers_get_one_readable_message(name, what):
     assert len(outcome.message.splitlines()) < 40
 
 
-def test_an_endless_sampler_ends():
-    outcome = run_check(LAB, "sample_actions", endless)
+@pytest.mark.parametrize(
+    ("name", "function", "title"),
+    [
+        ("sample_actions", lambda *a: [1, 2], "actions"),
+        ("sample_actions", lambda *a: torch.zeros(3), "does not return two things"),
+        ("score_function_gradient", lambda *a: torch.zeros(2, 7), "does not return two things"),
+    ],
+)
+def test_what_is_no_pair_is_told_once(name, function, title):
+    message = run_check(LAB, name, function).message
+    assert title in message and "no entry" not in message
+    assert message.count("looked at") == 1
+
+
+@pytest.mark.parametrize("name", EXERCISES)
+def test_an_endless_function_ends(name, monkeypatch):
+    monkeypatch.setattr("course_utils.checks.observe.CPU_SECONDS_PER_CALL", 0.2)
+    outcome = run_check(LAB, name, endless)
     assert outcome.mistake == "does_not_return"
+    assert outcome.message.startswith(name) and "Traceback" not in outcome.message
 
 
 def test_the_sampler_test_leaves_the_global_streams_alone():
