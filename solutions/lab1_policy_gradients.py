@@ -28,7 +28,7 @@
 #
 # **What you need.** PyTorch tensors and autograd. Probabilities and expectations; a derivative of a logarithm. No reinforcement learning: this is where it starts.
 #
-# **Time.** About two and a quarter hours. Each part says how many minutes it takes to get there.
+# **Time.** About two and a half hours. Each part says how many minutes it takes to get there.
 # **Points.** 20 for the five exercises, 4 for one question in your own words.
 #
 # **How it works.** Run each cell with Shift+Enter. Where it says `# YOUR CODE HERE`, replace that line and the `raise` below it.
@@ -205,7 +205,7 @@ figures.show(
 # %% [markdown]
 # ## Part 2. Logits and log-probabilities
 #
-# *About 15 minutes to here.*
+# *About 20 minutes to here.*
 #
 # A policy has to give positive probabilities that add up to 1. Numbers that come out of a table or a network are anything. The **softmax** turns any row of numbers $z_1, \dots, z_A$, called **logits**, into probabilities:
 #
@@ -351,7 +351,7 @@ hidden_test("lab1_policy_gradients/sample_actions", sample_actions)
 # %% [markdown]
 # ## Part 3. The theorem, step by step
 #
-# *About 45 minutes to here.*
+# *About 50 minutes to here.*
 #
 # We begin with the smallest possible world, a **bandit**: one state, a few actions ("arms"), one reward, end. Arm $a$ pays $q(a)$ on average. What the policy can expect is a weighted sum,
 #
@@ -561,11 +561,11 @@ with todo_guard():
 # %% [markdown]
 # ## Part 4. Estimating a gradient, and knowing how well
 #
-# *About 80 minutes to here.*
+# *About 85 minutes to here.*
 #
 # We have an expectation and can draw from it, so the estimate is a plain average over $M$ samples with scores $\psi_i = \nabla_\theta \log \pi_\theta(a_i)$ and returns $G_i$:
 #
-# $$\hat g = \frac1M \sum_{i=1}^M \psi_i\, (G_i - b), \qquad \text{standard error} = \frac{\text{standard deviation of the terms } \psi_i (G_i - b)}{\sqrt M} .$$
+# $$\hat g = \frac{1}{M} \sum_{i=1}^M \psi_i\, (G_i - b), \qquad \text{standard error} = \frac{\text{standard deviation of the terms } \psi_i (G_i - b)}{\sqrt{M}} .$$
 #
 # An estimate without a statement of its error is half an answer. The standard error says by how much $\hat g$ would typically change if you drew another $M$ samples; about 95 % of estimates lie within two of them of the true value when $M$ is large ([standard error](https://en.wikipedia.org/wiki/Standard_error)).
 
@@ -646,7 +646,7 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# Half as wide, not a quarter as wide: the spread falls with $1/\sqrt M$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 300 estimates spread.
+# Half as wide, not a quarter as wide: the spread falls with $1/\sqrt{M}$. On the logarithmic plot that is a straight line, and your standard error lies on it. Note that it is computed from *one* set of $M$ samples and still knows how far the 300 estimates spread.
 #
 # The best of these baselines is 2.7, near the expected reward of 2.56; 0 and 6 are much worse, although all the clouds have the same center. The expected return is a good and common choice of baseline. It is not always the very best one, which weights the returns with the squared length of the score ([Greensmith, Bartlett, Baxter 2004](https://www.jmlr.org/papers/v5/greensmith04a.html)).
 # </details>
@@ -654,7 +654,7 @@ with todo_guard():
 # %% [markdown]
 # ## Part 5. More than one step
 #
-# *About 100 minutes to here.*
+# *About 110 minutes to here.*
 #
 # Now a world with states. An episode begins in a state drawn from a **start distribution** $\rho$, then actions, rewards and states follow each other until the task ends. What we want to be large is the expected discounted return *from the start*:
 #
@@ -689,7 +689,7 @@ print("chance that the task ends after an action, by state:\n", onward[:3, :, 3]
 #
 # Here the logarithm does its second good deed: the product becomes a sum, and $\rho$ and $P$ disappear from the gradient, because they do not depend on $\theta$. The agent needs no model of its world to know the score of an episode. So
 #
-# $$\nabla_\theta J = \mathbb E\Big[\Big(\sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big)\, G\Big], \qquad G = \sum_k \gamma^k r_k . \tag{A}$$
+# $$\nabla_\theta J = \mathbb E\Big[\Big(\sum_t \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big)\, G\Big], \qquad G = \sum_k \gamma^k r_k . \qquad \text{(A)}$$
 #
 # The check stops every episode after three steps, for then there are only 512 of them, and they can be listed one by one.
 
@@ -728,7 +728,7 @@ print("mean of score times return (A):", mean_a.numpy().round(4))
 # %% [markdown]
 # **Step 6. A reward does not depend on later actions.** Multiply (A) out. The reward of step $k$ meets the scores of all steps $t$. For $t > k$, after that reward, the expectation is zero by step 3: given everything up to state $s_t$, the mean score is 0 and the reward is already a fixed number. What is left is each reward with the scores of the actions *up to* it:
 #
-# $$\nabla_\theta J = \mathbb E\Big[\sum_k \gamma^k r_k \sum_{t \le k} \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big]. \tag{B}$$
+# $$\nabla_\theta J = \mathbb E\Big[\sum_k \gamma^k r_k \sum_{t \le k} \nabla_\theta \log \pi_\theta(a_t \mid s_t)\Big]. \qquad \text{(B)}$$
 #
 # Sort the same sum by actions in place of rewards: each score multiplies $\gamma^t G_t$, where $G_t = r_t + \gamma r_{t+1} + \dots$ counts the rewards from then on. That is called **reward-to-go**.
 #
@@ -915,7 +915,7 @@ with todo_guard():
 # %% [markdown]
 # <details><summary>Answer</summary>
 #
-# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt M$. The only shortcut to a small error is terms that spread less, and (B) has them: what it leaves out of (A) has mean zero, so it was noise. The dots (errors, which need the exact answer) follow the lines (your standard errors, which do not).
+# The lines are parallel: both estimates are right on average, and any such average gets better with $1/\sqrt{M}$. The only shortcut to a small error is terms that spread less, and (B) has them: what it leaves out of (A) has mean zero, so it was noise. The dots (errors, which need the exact answer) follow the lines (your standard errors, which do not).
 # </details>
 #
 # **About $\gamma^t$.** The weights $d(s)$ of the theorem are *discounted* visits: what happens at step $t$ counts $\gamma^t$, because $J$ counts it so. Most implementations, those of later labs included, leave this factor out and weight all steps alike. That is a choice with good reasons (late steps should be learned too), but the result is not the gradient of $J$, nor of any other objective ([Nota and Thomas 2020](https://arxiv.org/abs/1906.07073)). Here are the same episodes, weighted both ways, against both exact answers:
@@ -946,11 +946,11 @@ with todo_guard():
 # %% [markdown]
 # ## Part 6. A loss for autograd
 #
-# *About 120 minutes to here.*
+# *About 135 minutes to here.*
 #
 # Nobody writes down scores for a network with a million weights. Autograd computes them, if it is given the right number to differentiate: a number whose *gradient* is minus the estimate,
 #
-# $$L(\theta) = -\frac1B \sum_i w_i \log \pi_\theta(a_i \mid s_i), \qquad \nabla_\theta L = -\frac1B \sum_i w_i\, \nabla_\theta \log \pi_\theta(a_i \mid s_i) .$$
+# $$L(\theta) = -\frac{1}{B} \sum_i w_i \log \pi_\theta(a_i \mid s_i), \qquad \nabla_\theta L = -\frac{1}{B} \sum_i w_i\, \nabla_\theta \log \pi_\theta(a_i \mid s_i) .$$
 #
 # The weights $w_i$ are returns, with or without a baseline: *numbers that were measured*. They must be constants, even if they were computed from something that has a gradient. Compare [Sutton and Barto](http://incompleteideas.net/book/the-book-2nd.html), section 13.3.
 #
@@ -1105,7 +1105,7 @@ with todo_guard():
 # %% [markdown]
 # ## Check your understanding
 #
-# *About 130 minutes to here.* Answer first, then open.
+# *About 145 minutes to here.* Answer first, then open.
 #
 # **1.** All returns in a batch are exactly 1. What is the expected policy gradient? And the estimate?
 #

@@ -40,7 +40,8 @@ def sampler(function: Callable, case: dict) -> dict:
 
     def draw(generator: torch.Generator, global_seed: int, calls: int = 1) -> list:
         # Different global seeds, so that a function that draws from a global stream shows.
-        torch.manual_seed(global_seed)
+        # torch.manual_seed would also note a stack trace for every kind of device there might be.
+        torch.default_generator.manual_seed(global_seed)
         np.random.seed(global_seed)
         random.seed(global_seed)
         streams = _streams()
