@@ -109,3 +109,9 @@ def test_nothing_is_drawn_while_grading(monkeypatch):
     monkeypatch.setenv("NBGRADER_EXECUTION", "autograde")
     assert bandit_explorer(unwritten, MEANS) is None
     assert drawn(unwritten) is None
+
+
+def test_a_slow_function_is_told_what_it_would_take(monkeypatch):
+    monkeypatch.setattr(gradient_explorer, "TIME_BUDGET", 0.0)
+    note = drawn(estimate)
+    assert isinstance(note, Note) and "A loop over the samples can be right" in note.text
