@@ -243,6 +243,31 @@ def build(course: Course, lab: str) -> tuple[Path, bool]:
     return path, changed
 
 
+def build_page(course: Course, page: str) -> tuple[Path, bool]:
+    """Write notebooks/PAGE.ipynb from solutions/pages/PAGE.py: a notebook without exercises."""
+    path, data = course.page_path(page), _page(course, page)
+    changed = not path.is_file() or path.read_bytes() != data
+    if changed:
+        write_atomically(path, data)
+    return path, changed
+
+
+def page_out_of_step(course: Course, page: str) -> str | None:
+    """Why notebooks/PAGE.ipynb is not what its source generates, as one line, or None."""
+    path = course.page_path(page)
+    if path.is_file() and path.read_bytes() == _page(course, page):
+        return None
+    shown = path.relative_to(course.root)
+    return f"{shown} is out of step with its source; run: python -m autograde build"
+
+
+def _page(course: Course, page: str) -> bytes:
+    import nbformat
+
+    notebook = source_notebook(course.pages_source / f"{page}.py")
+    return (nbformat.writes(notebook) + "\n").encode()
+
+
 def out_of_step(course: Course, lab: str) -> str | None:
     """Why notebooks/LAB is not what solutions/LAB.py generates, as one line, or None."""
     path = course.release_path(lab)

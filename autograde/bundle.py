@@ -24,8 +24,8 @@ TEMPLATES = Path(__file__).resolve().parent / "bundle_files"
 
 # --- the allow-list ------------------------------------------------------------------------------
 # Nothing else is ever in a bundle. Of course_utils: the modules that the notebooks of this lab and
-# the earlier ones import, directly or not, and
-ASSETS = ("static/*.css", "static/*.js", "data/*/*.json")
+# the earlier ones import, directly or not, those of the student's command, and
+ASSETS = ("static/*.css", "static/*.js", "data/*.json", "data/*/*.json")
 # but data named after a lab only up to this lab. A later bundle is unpacked over an earlier one and
 # brings newer modules, so it has to bring the earlier labs' data as well.
 COPIED = ("constraints.txt", "environment.yml")
@@ -40,7 +40,7 @@ MADE = (
     "jupyter/jupyter_server_config.json",
 )
 # What the repository needs and a student does not.
-INSTRUCTORS_ONLY = ("click", "jupytext", "nbclient", "rich")
+INSTRUCTORS_ONLY = ("jupytext", "rich")
 INSTRUCTORS_CODE = ("autograde", "solutions", "tests", "benchmarks")
 
 
@@ -96,6 +96,10 @@ def make(course: Course, lab: str) -> Bundle:
     modules = _Modules(root)
     for name, data in sources:
         modules.add_notebook(name, data)
+    for page in course.pages():  # the course map
+        name = course.page_path(page).relative_to(course.root).as_posix()
+        modules.add_notebook(name, take(name, course.root))
+        modules.add_command()
     for name in sorted(modules.found):
         take(name)
     bundle.problems += modules.problems
@@ -110,7 +114,7 @@ def make(course: Course, lab: str) -> Bundle:
         if (root / name).exists():
             take(name)
     try:
-        values = _values(root, lab)
+        values = {**_values(root, lab), "pages": course.pages()}
         files.update((name, _render(name, values)) for name in MADE)
     except CourseError as error:
         bundle.problems.append(str(error))
@@ -192,6 +196,10 @@ class _Modules:
         for text in texts:
             plain = re.sub(r"^\s*[%!?].*$", "", text, flags=re.MULTILINE)
             self._follow(plain, name, "")
+
+    def add_command(self) -> None:
+        """What `python -m course_utils` needs."""
+        self._add(f"{PACKAGE}.__main__", f"python -m {PACKAGE}")
 
     def _follow(self, code: str, where: str, package: str) -> None:
         try:

@@ -97,6 +97,15 @@ def build(lab: str | None, check: bool, course_dir: str | None) -> None:
             path, changed = builder.build(course, name)
             shown = path.relative_to(course.root)
             click.echo(f"{shown} {'written' if changed else 'unchanged'}")
+    for page in [] if lab else course.pages():
+        if check:
+            problem = builder.page_out_of_step(course, page)
+            stale += problem is not None
+            click.echo(problem or f"notebooks/{page}.ipynb is in step", err=bool(problem))
+        else:
+            path, changed = builder.build_page(course, page)
+            shown = path.relative_to(course.root)
+            click.echo(f"{shown} {'written' if changed else 'unchanged'}")
     if stale:
         raise SystemExit(1)
 

@@ -106,6 +106,10 @@ class Course:
         return self.root / "solutions"
 
     @property
+    def pages_source(self) -> Path:
+        return self.solutions / "pages"
+
+    @property
     def source(self) -> Path:
         return self.root / SOURCE
 
@@ -149,6 +153,13 @@ class Course:
     def labs(self) -> list[str]:
         """Names of the labs that have a source, sorted."""
         return sorted(path.stem for path in self.solutions.glob("*.py"))
+
+    def pages(self) -> list[str]:
+        """Names of the notebooks without exercises (solutions/pages), sorted."""
+        return sorted(path.stem for path in self.pages_source.glob("*.py"))
+
+    def page_path(self, page: str) -> Path:
+        return self.release / f"{page}.ipynb"
 
     def check_lab(self, lab: str) -> str:
         """`lab` if it is one of the labs, else a CourseError that lists them."""

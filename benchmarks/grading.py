@@ -91,8 +91,11 @@ class Failed(Exception):
 # --- the class -----------------------------------------------------------------------------------
 
 
-def make_course(folder: Path, count: int, seed: int):
-    """A course in `folder` with a class that has handed in; deterministic in `seed`."""
+def make_course(folder: Path, count: int, seed: int, different: int | None = None):
+    """A course in `folder` with a class that has handed in; deterministic in `seed`.
+
+    different: how many different submissions there are; by default all of them.
+    """
     from autograde import build, demo
     from autograde.course import Course
 
@@ -101,9 +104,9 @@ def make_course(folder: Path, count: int, seed: int):
     run_state = course.state / demo.LAB / "run.json"
     run_state.parent.mkdir(parents=True, exist_ok=True)
     run_state.write_text(json.dumps({"seed": seed}), encoding="utf-8")
-    rng = random.Random(seed)
     for number in range(count):
-        notebook = json.dumps(submission(material, number, rng))
+        kind = number % (different or count)
+        notebook = json.dumps(submission(material, kind, random.Random(seed + kind)))
         path = course.submission_dir(f"student{number:03d}", demo.LAB) / f"{demo.LAB}.ipynb"
         path.parent.mkdir(parents=True)
         path.write_text(notebook, encoding="utf-8")
@@ -279,6 +282,7 @@ ROLES = {
     "pool": "the largest of its worker processes",
     "kernel": "the largest kernel, or server of kernels",
 }
+SMALL, LARGE = 40, 400
 GROWTH, ROOM_MB = 0.10, 30.0
 """What may come on top from the smaller class to the larger: a share, and megabytes."""
 
@@ -287,7 +291,9 @@ def memory(count: int, scratch: Path, seed: int) -> dict[str, float]:
     """Peak resident memory in MB of each kind of process while a class of `count` is graded."""
     import psutil
 
-    folder = make_course(scratch / str(count), count, seed).root
+    # The larger class is the smaller one again and again: one wrong answer may make a matrix of a
+    # hundred megabytes, and with other answers the peaks would say which, not how many, there are.
+    folder = make_course(scratch / str(count), count, seed, SMALL).root
     peaks = dict.fromkeys(ROLES, 0.0)
     log = scratch / f"{count}.txt"
     with log.open("wb") as file:
@@ -318,10 +324,10 @@ def sizes(process) -> Iterator[tuple[str, float]]:
 
 def measure_memory(options: argparse.Namespace, scratch: Path) -> list[str]:
     """One line a role. Failed when memory grows with the class."""
-    small, large = (memory(count, scratch, options.seed) for count in (40, 400))
+    small, large = (memory(count, scratch, options.seed) for count in (SMALL, LARGE))
     lines, grown = [], []
     for role, name in ROLES.items():
-        lines.append(f"{name}: {small[role]:.0f} MB at 40, {large[role]:.0f} MB at 400")
+        lines.append(f"{name}: {small[role]:.0f} MB at {SMALL}, {large[role]:.0f} MB at {LARGE}")
         if large[role] > small[role] * (1 + GROWTH) + ROOM_MB:
             grown.append(lines[-1])
     if grown:

@@ -14,7 +14,7 @@ import sys
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from training import Parser, at_least_one, notebook_namespace, seed_number, warm_up
+from training import METHODS, Parser, at_least_one, notebook_namespace, seed_number, warm_up
 
 # name -> (text in the notebook, text in its place) ...
 FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
@@ -61,7 +61,7 @@ FAULTS: dict[str, tuple[tuple[str, str], ...]] = {
 
 def run(edits: tuple[tuple[str, str], ...], seed: int) -> dict:
     """Train once with the edits in place; what the student's figure would show, in numbers."""
-    notebook = notebook_namespace(edits=edits)
+    notebook = notebook_namespace(METHODS["ppo"].source, edits)
     config = notebook["TrainConfig"]()
     agent = notebook["new_run"](config, seed)
     history = notebook["train"](agent, config)

@@ -1,19 +1,22 @@
-"""Measure what it costs to solve CartPole: the notebook's own PPO against Stable-Baselines3's.
+"""Measure what it costs to solve CartPole: the notebooks' own agents against Stable-Baselines3's.
 
-    python benchmarks/training.py                         both, 3 fresh seeds each, interleaved
-    python benchmarks/training.py --only ours --seeds 10  is it solved on every seed?
+    python benchmarks/training.py                              each method, 3 fresh seeds, in turn
+    python benchmarks/training.py ppo                          one method: reinforce, a2c or ppo
+    python benchmarks/training.py a2c --only ours --seeds 10   is it solved on every seed?
 
-"Ours" is not a copy: the code cells of solutions/lab5_ppo.py are executed up to the training
+"Ours" is not a copy: the code cells of a lab's source in solutions/ are executed up to the training
 function, so that what is measured is what students read. Stable-Baselines3 runs with RL Zoo's
-settings for CartPole-v1 (https://github.com/DLR-RM/rl-baselines3-zoo, hyperparams/ppo.yml).
+settings for CartPole-v1 (https://github.com/DLR-RM/rl-baselines3-zoo, hyperparams/ppo.yml and
+a2c.yml); it has no REINFORCE, so there is nothing to compare lab 2 with.
 
 A run is solved when the mean of its last 100 training episodes reaches 475. Each run has a process
 of its own with one thread; its CPU seconds are those of training (making the environments and the
-model included, imports not; the column "process" has everything). Both sides stop at 300,000
-environment steps at the latest, and a run that ends there is reported as not solved. RL Zoo's
-schedules fall to zero over 100,000 steps; a run not solved by then is continued with `learn` in
-legs of 100,000 steps, as Stable-Baselines3 provides for it (its schedules pick up at the share of
-steps that are still to come), and the row says in how many legs.
+model included, imports not; the column "process" has everything). Both sides stop at the same
+number of environment steps at the latest (300,000 for PPO, 500,000 for the others), and a run that
+ends there is reported as not solved. RL Zoo's schedules for PPO fall to zero over 100,000 steps; a
+run not solved by then is continued with `learn` in legs of 100,000 steps, as Stable-Baselines3
+provides for it (its schedules pick up at the share of steps that are still to come), and the row
+says in how many legs.
 """
 
 from __future__ import annotations
@@ -28,16 +31,45 @@ import subprocess
 import sys
 import time
 import types
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCE = ROOT / "solutions" / "lab5_ppo.py"
-GOAL, WINDOW, CAP = 475.0, 100, 300_000
+GOAL, WINDOW = 475.0, 100
 NAMES = {"ours": "this notebook", "sb3": "Stable-Baselines3"}
+
+
+@dataclass(frozen=True)
+class Method:
+    """A lab's agent. cap: environment steps of a run, at most; leg: of one `learn` of the peer."""
+
+    title: str
+    lab: str
+    config: str
+    cap: int
+    leg: int | None = None
+
+    @property
+    def source(self) -> Path:
+        return ROOT / "solutions" / f"{self.lab}.py"
+
+    @property
+    def sides(self) -> list[str]:
+        return ["ours", "sb3"] if self.leg else ["ours"]
+
+
+METHODS = {
+    "reinforce": Method("REINFORCE", "lab2_reinforce", "TrainConfig", 500_000),
+    "a2c": Method("A2C", "lab3_actor_critic", "A2CConfig", 500_000, 500_000),
+    "ppo": Method("PPO", "lab5_ppo", "TrainConfig", 300_000, 100_000),
+}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 
-ZOO = {  # RL Zoo, ppo.yml, CartPole-v1; "lin_x" there means falling linearly from x to 0
+ZOO_ENVS = 8
+ZOO_PPO = {  # ppo.yml, CartPole-v1; "lin_x" there means falling linearly from x to 0
+    "learning_rate": lambda remaining: 0.001 * remaining,
+    "clip_range": lambda remaining: 0.2 * remaining,
     "n_steps": 32,
     "batch_size": 256,
     "gae_lambda": 0.8,
@@ -45,13 +77,13 @@ ZOO = {  # RL Zoo, ppo.yml, CartPole-v1; "lin_x" there means falling linearly fr
     "n_epochs": 20,
     "ent_coef": 0.0,
 }
-ZOO_ENVS, ZOO_STEPS, ZOO_LEARNING_RATE, ZOO_CLIP = 8, 100_000, 0.001, 0.2
+ZOO_A2C = {"ent_coef": 0.0}  # a2c.yml, CartPole-v1; 500,000 steps
 
 
 # --- one run, in a process of its own ------------------------------------------------------------
 
 
-def notebook_namespace(source: Path = SOURCE, edits: tuple[tuple[str, str], ...] = ()) -> dict:
+def notebook_namespace(source: Path, edits: tuple[tuple[str, str], ...] = ()) -> dict:
     """Execute the notebook's definitions, up to its function `train`; return the namespace.
 
     Cells that only demonstrate or test are left out. `edits` are (old, new) replacements in the
@@ -60,7 +92,7 @@ def notebook_namespace(source: Path = SOURCE, edits: tuple[tuple[str, str], ...]
     import jupytext
 
     sys.path.insert(0, str(ROOT))
-    module = types.ModuleType("lab5_ppo")
+    module = types.ModuleType(source.stem)
     sys.modules[module.__name__] = module  # dataclasses look their module up
     namespace = module.__dict__
     applied = set()
@@ -95,27 +127,22 @@ def warm_up() -> None:
     optimizer.step()
 
 
-def run_ours(seed: int) -> dict:
-    notebook = notebook_namespace()
+def run_ours(method: Method, seed: int) -> dict:
+    notebook = notebook_namespace(method.source)
     warm_up()
     wall, cpu = time.perf_counter(), time.process_time()
-    config = notebook["TrainConfig"](goal=GOAL, total_steps=CAP)
-    run = notebook["new_run"](config, seed)
-    history = notebook["train"](run, config)
+    config = notebook[method.config](goal=GOAL, total_steps=method.cap)
+    history = notebook["train"](notebook["new_run"](config, seed), config)
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     means = history["mean_return"]
     solved = len(means) >= WINDOW and bool(means[-1] >= GOAL)
-    return {
-        "solved": solved,
-        "cpu_s": cpu,
-        "wall_s": wall,
-        "steps": run.collector.env_steps,
-        "legs": 1,
-    }
+    # Where the last finished episode ended: the run's end, to within one update.
+    steps = int(history["env_steps"][-1])
+    return {"solved": solved, "cpu_s": cpu, "wall_s": wall, "steps": steps, "legs": 1}
 
 
-def run_sb3(seed: int) -> dict:
-    from stable_baselines3 import PPO
+def run_sb3(method: Method, seed: int) -> dict:
+    from stable_baselines3 import A2C, PPO
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
 
@@ -138,50 +165,44 @@ def run_sb3(seed: int) -> dict:
     warm_up()
     wall, cpu = time.perf_counter(), time.process_time()
     envs = make_vec_env("CartPole-v1", n_envs=ZOO_ENVS, seed=seed)
-    model = PPO(
-        "MlpPolicy",
-        envs,
-        learning_rate=lambda remaining: ZOO_LEARNING_RATE * remaining,
-        clip_range=lambda remaining: ZOO_CLIP * remaining,
-        seed=seed,
-        device="cpu",
-        **ZOO,
-    )
+    agent, settings = (PPO, ZOO_PPO) if method.title == "PPO" else (A2C, ZOO_A2C)
+    model = agent("MlpPolicy", envs, seed=seed, device="cpu", **settings)
     callback = StopWhenSolved()
     legs = 0
-    while not callback.solved and model.num_timesteps < CAP:
-        model.learn(ZOO_STEPS, callback=callback, reset_num_timesteps=legs == 0)
+    while not callback.solved and model.num_timesteps < method.cap:
+        model.learn(method.leg, callback=callback, reset_num_timesteps=legs == 0)
         legs += 1
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     steps = model.num_timesteps
     return {"solved": callback.solved, "cpu_s": cpu, "wall_s": wall, "steps": steps, "legs": legs}
 
 
-def worker(who: str, seed: int) -> None:
+def worker(method: str, who: str, seed: int) -> None:
     """Run once and print the result as the last line, JSON."""
-    result = {"ours": run_ours, "sb3": run_sb3}[who](seed)
-    print(json.dumps({"who": who, "seed": seed, **result, "process_cpu_s": time.process_time()}))
+    result = {"ours": run_ours, "sb3": run_sb3}[who](METHODS[method], seed)
+    row = {"method": method, "who": who, "seed": seed, **result}
+    print(json.dumps({**row, "process_cpu_s": time.process_time()}))
 
 
 # --- all runs ------------------------------------------------------------------------------------
 
 
-def measure(who: str, seed: int) -> dict:
+def measure(method: str, who: str, seed: int) -> dict:
     """One run in a fresh process. RuntimeError with the last line of its error output."""
     done = subprocess.run(
-        [sys.executable, __file__, "--worker", who, str(seed)],
+        [sys.executable, __file__, "--worker", method, who, str(seed)],
         env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RuntimeError(f"{NAMES[who]}, seed {seed}: {reason}")
+        raise RuntimeError(f"{METHODS[method].title}, {NAMES[who]}, seed {seed}: {reason}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
 def summarize(rows: list[dict]) -> dict:
-    """Medians per side, and how many times less CPU ours takes (medians; range over the seeds)."""
+    """Of one method: medians per side, and how many times less CPU ours takes (medians; range)."""
     summary: dict = {}
     for who in NAMES:
         mine = [row for row in rows if row["who"] == who]
@@ -203,8 +224,8 @@ def summarize(rows: list[dict]) -> dict:
     return summary
 
 
-COLUMNS = ("who", "seed", "solved", "CPU s", "wall s", "env steps", "process CPU s")
-WIDTHS = (17, 10, 12, 7, 7, 9, 13)
+COLUMNS = ("method", "who", "seed", "solved", "CPU s", "wall s", "env steps", "process CPU s")
+WIDTHS = (9, 17, 10, 12, 7, 7, 9, 13)
 
 
 def cells(row: dict) -> tuple[str, ...]:
@@ -212,39 +233,42 @@ def cells(row: dict) -> tuple[str, ...]:
     legs = f" ({row['legs']} legs)" if row["legs"] > 1 else ""
     times = (f"{row[key]:.2f}" for key in ("cpu_s", "wall_s"))
     steps, process = f"{row['steps']:,}", f"{row['process_cpu_s']:.1f}"
-    return (NAMES[row["who"]], str(row["seed"]), solved + legs, *times, steps, process)
+    who = (METHODS[row["method"]].title, NAMES[row["who"]])
+    return (*who, str(row["seed"]), solved + legs, *times, steps, process)
 
 
 def line(texts: tuple[str, ...], markdown: bool) -> str:
     """One line of the table; the widths are fixed, so that each can be printed when it is known."""
     if markdown:
         return "| " + " | ".join(texts) + " |"
-    name, *rest = (
-        text.ljust(w) if i == 0 else text.rjust(w)
+    return "  ".join(
+        text.ljust(w) if i < 2 else text.rjust(w)
         for i, (text, w) in enumerate(zip(texts, WIDTHS, strict=True))
     )
-    return "  ".join((name, *rest))
 
 
-def conclusions(summary: dict) -> list[str]:
-    """What the runs show, one sentence each."""
+def conclusions(method: Method, summary: dict) -> list[str]:
+    """What the runs of one method show, one sentence each."""
     said = []
     for who, name in NAMES.items():
         if who in summary:
             s = summary[who]
             said.append(
-                f"{name}: solved {s['solved']} of {s['runs']}; "
+                f"{method.title}, {name}: solved {s['solved']} of {s['runs']}; "
                 f"medians {s['median_cpu_s']:.2f} CPU s, "
                 f"{s['median_wall_s']:.2f} wall s, {s['median_steps']:,.0f} environment steps"
             )
     if "cpu_ratio" in summary:
         ratio = summary["cpu_ratio"]
         said.append(
-            f"CPU, Stable-Baselines3 to this notebook: {ratio['median']:.1f} times (medians); "
-            f"{ratio['lowest']:.1f} to {ratio['highest']:.1f} over the seeds"
+            f"{method.title}, CPU, Stable-Baselines3 to this notebook: {ratio['median']:.1f} times "
+            f"(medians); {ratio['lowest']:.1f} to {ratio['highest']:.1f} over the seeds"
         )
     if any(s["solved"] < s["runs"] for who, s in summary.items() if who in NAMES):
-        said.append(f"not solved within {CAP:,} steps: the time counted is the time until then")
+        said.append(
+            f"{method.title}: not solved within {method.cap:,} steps: the time counted is the time "
+            "until then"
+        )
     return said
 
 
@@ -275,30 +299,31 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = Parser(
         prog="training.py",
         description=__doc__.splitlines()[0],
-        epilog="Solved: the mean of the last 100 training episodes is at least 475. "
-        f"Cap: {CAP:,} environment steps a run.",
+        epilog="Solved: the mean of the last 100 training episodes is at least 475.",
         allow_abbrev=False,
     )
+    parser.add_argument("method", nargs="?", choices=tuple(METHODS), help="by default all of them")
     parser.add_argument(
         "--seeds", type=at_least_one, default=3, metavar="N", help="seeds for each (3)"
     )
     parser.add_argument(
         "--seed-base", type=seed_number, metavar="S", help="first seed; by default from the clock"
     )
-    parser.add_argument("--only", choices=tuple(NAMES), help="run one of the two only")
+    parser.add_argument("--only", choices=tuple(NAMES), help="one of the two sides only")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = parse(sys.argv[1:] if arguments is None else arguments)
     if options.worker:
-        worker(options.worker[0], int(options.worker[1]))
+        method, who, seed = options.worker
+        worker(method, who, int(seed))
         return 0
-    sides = [options.only] if options.only else list(NAMES)
+    methods = [options.method] if options.method else list(METHODS)
     base = options.seed_base if options.seed_base is not None else int(time.time()) % 2**30
     if not options.json:
         print(line(COLUMNS, options.markdown))
@@ -306,24 +331,27 @@ def main(arguments: list[str] | None = None) -> int:
             print(line(("---",) * len(COLUMNS), True))
     rows: list[dict] = []
     try:
-        for seed in range(base, base + options.seeds):
-            for who in sides:  # interleaved, so that a slow moment of the machine hits both
-                rows.append(measure(who, seed))
-                if not options.json:
-                    print(line(cells(rows[-1]), options.markdown), flush=True)
+        for method in methods:
+            for seed in range(base, base + options.seeds):
+                for who in METHODS[method].sides:  # in turn: a slow moment hits both
+                    if options.only in (None, who):
+                        rows.append(measure(method, who, seed))
+                        if not options.json:
+                            print(line(cells(rows[-1]), options.markdown), flush=True)
     except RuntimeError as error:
         print(f"training.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("training.py: stopped by hand", file=sys.stderr)
         return 130
-    summary = summarize(rows)
+    summaries = {m: summarize([row for row in rows if row["method"] == m]) for m in methods}
     if options.json:
-        print(json.dumps({"seed_base": base, "runs": rows, "summary": summary}, indent=2))
+        print(json.dumps({"seed_base": base, "runs": rows, "summary": summaries}, indent=2))
     else:
         bullet = "- " if options.markdown else ""
         print()
-        print("\n".join(bullet + sentence for sentence in conclusions(summary)))
+        for method, summary in summaries.items():
+            print("\n".join(bullet + said for said in conclusions(METHODS[method], summary)))
     return 0
 
 

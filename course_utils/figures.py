@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from course_utils.execution import display_html
+from course_utils.runs import Reference
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GRAY = (
     "#0072B2",
@@ -126,6 +127,42 @@ def _draw_learning_curve(
     axes.xaxis.set_major_formatter(_thousands)
     _label(axes, "environment steps", "return", title)
     axes.legend(frameon=False, fontsize=8, loc="best")
+
+
+def compare_methods(
+    references: Sequence[Reference],
+    own: Mapping[str, Sequence[tuple[ArrayLike, ArrayLike]]] | None = None,
+    goal: float | None = None,
+    window: int = 100,
+    title: str = "",
+) -> Figure:
+    """Reference curves of several methods, with the student's own runs drawn over them.
+
+    Args:
+        references: ``runs.Reference``, one line and one band each.
+        own: lab -> runs, each (env_steps [E], episode_returns [E]); drawn as thin dark lines in
+            the dash of their method.
+        goal: draws a dashed line at this return.
+        window: number of episodes in the running mean of the own runs.
+        title: above the axes.
+    """
+    figure = _figure(7.2, 4.0)
+    axes = figure.subplots()
+    for reference, (color, style) in zip(references, CYCLE, strict=False):
+        label = f"{reference.title}, {reference.seeds} seeds"
+        axes.fill_between(*reference.band, color=color, alpha=0.18, lw=0)
+        axes.plot(reference.env_steps, reference.iqm, color=color, ls=style, lw=2, label=label)
+        for i, (steps, returns) in enumerate((own or {}).get(reference.lab, ())):
+            steps, returns = _same_length(env_steps=steps, episode_returns=returns)
+            name = f"{reference.title}, yours" if i == 0 else None
+            mean = running_mean(returns, window)
+            axes.plot(steps, mean, color="black", ls=style, lw=1.1, alpha=0.8, label=name)
+    if goal is not None:
+        axes.axhline(goal, color=GRAY, ls="--", lw=1.2, label=f"goal {goal:g}")
+    axes.xaxis.set_major_formatter(_thousands)
+    _label(axes, "environment steps", f"mean return of the last {window} episodes", title)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
 
 
 def training_diagnostics(series: Mapping[str, ArrayLike], env_steps: ArrayLike) -> Figure:

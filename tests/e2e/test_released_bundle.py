@@ -66,6 +66,7 @@ def test_a_student_installs_and_runs_what_was_released(tmp_path):
         labs = installed(tmp_path, environment)
         it_has_the_course_and_nothing_of_the_instructors(labs, environment)
         jupyterlab_starts_without_the_instructors_tools(labs, environment)
+        the_students_command_checks_what_is_written(labs, environment)
         the_notebook_runs_as_released_and_as_solved(labs, environment)
     finally:
         # pytest keeps the last runs' folders, and this is more than a gigabyte.
@@ -167,6 +168,13 @@ def the_notebook_runs_as_released_and_as_solved(labs: Path, environment: dict) -
     assert done["errors"] == [] and done["stderr"] == []
     # trained, drawn, and played
     assert done["pictures"] >= 3 and done["videos"] >= 1
+
+
+def the_students_command_checks_what_is_written(labs: Path, environment: dict) -> None:
+    command = [python(labs), "-m", "course_utils", "check", LAB]
+    done = subprocess.run(command, cwd=labs, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1 and "0 of 8 exercises pass" in done.stdout, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
 
 
 def jupyterlab_starts_without_the_instructors_tools(labs: Path, environment: dict) -> None:

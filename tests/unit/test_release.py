@@ -232,6 +232,16 @@ def test_a_student_installs_what_is_imported_and_the_programs_and_no_more(real):
         assert name in names | programs or f"{name}-ffmpeg" in names, dependency
 
 
+def test_the_course_map_and_the_students_command_are_in_it(real, course):
+    named = {"__main__.py", "progress.py", "data/course.json"}
+    wanted = {"notebooks/index.ipynb", *(f"course_utils/{name}" for name in named)}
+    assert wanted <= set(real.files)
+    assert b"course_utils check lab5_ppo" in real.files["README.md"]
+    assert b"index.ipynb" in real.files["README.md"]
+    without = bundle.make(course, LAB)
+    assert b"index.ipynb" not in without.files["README.md"]
+
+
 def test_the_conda_environment_finds_its_files_in_the_bundle(real):
     import yaml
 

@@ -1,0 +1,15 @@
+# At a time limit you look ahead with the value of the state before the step; the value of the state that was reached is in next_values.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = rewards + gamma * torch.where(truncated, values, next_values) * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values

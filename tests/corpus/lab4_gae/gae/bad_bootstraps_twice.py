@@ -1,0 +1,15 @@
+# At a time limit the value of the state reached counts twice, once added to the reward and once in the TD error.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = rewards + gamma * next_values * (truncated & ~terminated) + gamma * next_values * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values

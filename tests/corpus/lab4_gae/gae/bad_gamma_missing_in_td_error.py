@@ -1,0 +1,15 @@
+# The TD error does not discount the next value.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = rewards + next_values * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values

@@ -1,0 +1,15 @@
+# Lists of rows come back; stack them into tensors of shape [T, N].
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = rewards + gamma * next_values * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = []
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages.insert(0, running)
+    return advantages, [a + v for a, v in zip(advantages, values)]

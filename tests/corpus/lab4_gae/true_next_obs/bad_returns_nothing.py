@@ -1,0 +1,8 @@
+# It returns nothing.
+import numpy as np
+
+
+def true_next_obs(next_obs, infos, done):
+    true_obs = next_obs.copy()
+    for i in np.flatnonzero(done):
+        true_obs[i] = infos["final_obs"][i]
