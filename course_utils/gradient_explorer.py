@@ -201,8 +201,8 @@ def _estimates(
                 calls = len(SAMPLES) * len(baselines) * REPEATS
                 raise PictureError(
                     f"the picture needs {calls} calls of your function, and after "
-                    f"{TIME_BUDGET:.0f} seconds many are still to come. A loop over the samples can "
-                    "be right and is too slow for this; work on whole tensors at once to see it."
+                    f"{TIME_BUDGET:.0f} seconds many are still to come. A loop over the samples "
+                    "can be right and is too slow for this; whole tensors at once are fast."
                 )
     return means, errors
 
