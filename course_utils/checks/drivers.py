@@ -250,6 +250,7 @@ def _gradient(parameter: nn.Parameter) -> dict | None:
     return None if parameter.grad is None else array_to_plain(parameter.grad)
 
 
+import course_utils.checks.drivers_lab1  # noqa: E402  registers the drivers of lab 1
 import course_utils.checks.drivers_lab2  # noqa: E402  registers the drivers of lab 2
 import course_utils.checks.drivers_lab3  # noqa: E402  registers the drivers of lab 3
 import course_utils.checks.drivers_lab4  # noqa: E402, F401  registers the drivers of lab 4
