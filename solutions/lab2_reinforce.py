@@ -640,7 +640,7 @@ with todo_guard():
 #
 # `gather` returns a column `[B, 1]`, and the last `squeeze` was forgotten. A column times a row `[B]` is no error in PyTorch or NumPy: it is [broadcast](https://docs.pytorch.org/docs/stable/notes/broadcasting.html) to a square `[B, B]` that holds *every* log-probability times *every* return. The mean of that square is
 #
-# $$\frac{1}{B^2} \sum_{i,j} \log\pi_i\; G_j \;=\; \Big(\frac1B \sum_i \log \pi_i\Big) \Big(\frac1B \sum_j G_j\Big),$$
+# $$\frac{1}{B^2} \sum_{i,j} \log\pi_i\; G_j \;=\; \Big(\frac{1}{B} \sum_i \log \pi_i\Big) \Big(\frac{1}{B} \sum_j G_j\Big),$$
 #
 # and the second factor, the mean of standardized returns, is 0. What is left is rounding error.
 #
