@@ -35,7 +35,7 @@ test: $(TESTS)
 	sh tests/install_browser.sh $(BIN)/python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 build: $(COURSE)
 	$(BIN)/python -m autograde checks
