@@ -67,6 +67,8 @@ def unwritten_function(error: BaseException) -> str | None:
     code = trace.tb_frame.f_code
     if "site-packages" in code.co_filename or "dist-packages" in code.co_filename:
         return None
+    if code.co_name in ("__init__", "forward") and "self" in trace.tb_frame.f_locals:
+        return type(trace.tb_frame.f_locals["self"]).__name__  # what is to be written is a class
     name = getattr(code, "co_qualname", code.co_name)  # co_qualname: Python 3.11
     return name.rpartition("<locals>.")[2]
 

@@ -106,21 +106,10 @@ def clip_explorer(
     """
     if is_grading():
         return None
-    name = getattr(clipped_surrogate_loss, "__name__", "the function")
     try:
         picture = evaluate(clipped_surrogate_loss)
-    except PictureError as error:
-        return Note(f"No picture yet: {error}")
-    except NotImplementedError as error:
-        unwritten = unwritten_function(error)
-        if unwritten is None:
-            return Note(f"No picture yet: {_raised(name, error)}")
-        return Note(
-            f"No picture yet: {unwritten} is not written. "
-            "Complete its cell above, then run this one again."
-        )
     except Exception as error:
-        return Note(f"No picture yet: {_raised(name, error)}")
+        return failure_note(clipped_surrogate_loss, error)
     fact, epsilon = first_fact_off(picture)
     return ClipExplorer(
         ratios=RATIOS.tolist(),
@@ -132,6 +121,20 @@ def clip_explorer(
         epsilon=epsilon,
         fact=fact,
     )
+
+
+def failure_note(function: object, error: Exception) -> Note:
+    """Say why there is no picture: what ``function`` raised, or what it gave that is none."""
+    if isinstance(error, PictureError):
+        return Note(f"No picture yet: {error}")
+    unwritten = unwritten_function(error)
+    if unwritten is not None:
+        return Note(
+            f"No picture yet: {unwritten} is not written. "
+            "Complete its cell above, then run this one again."
+        )
+    name = getattr(function, "__name__", "the function")
+    return Note(f"No picture yet: {_raised(name, error)}")
 
 
 def evaluate(loss_function: Callable[..., torch.Tensor]) -> ClipPicture:

@@ -156,6 +156,9 @@ def compare_methods(
             steps, returns = _same_length(env_steps=steps, episode_returns=returns)
             name = f"{reference.title}, yours" if i == 0 else None
             mean = running_mean(returns, window)
+            # Episodes that were counted together have one number of steps: the last one's mean.
+            last = np.flatnonzero(np.diff(steps, append=np.inf))
+            steps, mean = steps[last], mean[last]
             axes.plot(steps, mean, color="black", ls=style, lw=1.1, alpha=0.8, label=name)
     if goal is not None:
         axes.axhline(goal, color=GRAY, ls="--", lw=1.2, label=f"goal {goal:g}")

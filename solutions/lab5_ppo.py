@@ -56,6 +56,7 @@ from course_utils.environments import make_envs
 from course_utils.execution import todo_guard
 from course_utils.explorers import clip_explorer
 from course_utils.replay import replay
+from course_utils.runs import load_runs, references, save_run
 from course_utils.training import Monitor
 
 check = checker("lab5_ppo")
@@ -1145,6 +1146,7 @@ replay(act, "CartPole-v1", seed=7)
 
 # %% tags=["skip-execution"]
 history = train(run, config)
+save_run("lab5_ppo", "PPO", history)
 
 # %% [markdown]
 # And the same agent again, from the same start as before the training.
@@ -1251,6 +1253,36 @@ with todo_guard():
 # | entropy with the wrong sign, coefficient 0.1 | **solved**, with an entropy near 0.1 |
 #
 # Look at the last three. CartPole is forgiving, and a learning curve that goes up proves little. This is why the checks above looked at gradients and not at returns, and why you should look at the diagnostics even when the return is fine.
+
+# %% [markdown]
+# ## Part 9. Three methods, one pole
+#
+# *About 160 minutes to here.*
+#
+# REINFORCE of lab 2, A2C of lab 3 and PPO on the same task. The colored lines are reference runs that come with the course: the solutions of the three labs with their default settings, 20 seeds each; the line is the interquartile mean (the mean of the middle half), the band its 95 % bootstrap interval ([Agarwal et al. 2021](https://arxiv.org/abs/2108.13264) say why these two).
+# The black lines are your own: each time you trained in one of the labs, the run was kept in the folder `results`.
+#
+# **Predict first.** Order the three by the environment steps they need to get to 475.
+
+# %% tags=["skip-execution"]
+own = {lab: [(r.env_steps, r.episode_returns) for r in load_runs(lab)[:3]] for lab in references()}
+figures.show(
+    figures.compare_methods(list(references().values()), own, goal=475, title="CartPole-v1"),
+    alt="Mean return over environment steps for REINFORCE, A2C and PPO, each an interquartile mean "
+    "over 20 seeds with a narrow band, and thin black lines for your own runs.",
+)
+print("your own runs:", ", ".join(f"{lab} {len(kept)}" for lab, kept in own.items()))
+
+# %% [markdown]
+# <details><summary>What to see here</summary>
+#
+# PPO and REINFORCE are there after 120,000 and 135,000 steps, and at 100,000 their bands overlap. A2C needs more than twice as many; at 300,000 steps, where the curves end, its mean is still just below the goal.
+#
+# That is not the order in which the methods were invented, and it is worth asking why. Count gradient steps. PPO and A2C here collect about 4,000 steps (32 environments, 128 steps each) before each update. A2C then takes *one* gradient step, so 24 in the first 100,000 steps. PPO takes eight from the same data: four epochs of two minibatches. REINFORCE updates after 32 episodes, and as long as the agent is bad these are short: its first updates cost some 700 steps each.
+# So PPO's advantage over A2C is what the ratio and the clipping are for: to take several steps on one batch. And REINFORCE does well because CartPole suits it: short episodes at first, a reward at every step, 32 whole episodes in a batch as a baseline. Where episodes are long, or reward comes late, that is gone.
+#
+# If your own line lies outside the band: the band is where the *interquartile mean* of many runs probably lies. Single runs scatter more than that.
+# </details>
 
 # %% [markdown]
 # ## Check your understanding

@@ -21,7 +21,7 @@ from scipy.stats import trim_mean
 
 from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor
 from course_utils.checks.codec import array_from_plain, array_to_plain, encode_arguments
-from course_utils.checks.drivers_lab6 import (
+from course_utils.checks.drivers.lab6 import (
     RIGHT_ACTIONS,
     RIGHT_LOG_PROBS,
     action_facts,

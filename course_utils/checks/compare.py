@@ -11,6 +11,7 @@ An expectation is plain data too, so that it can be stored in a file. Per fact i
     {"is": "any", "of": [expectations]}                                 every choice passes
 
 ``rtol`` and ``atol`` may stand in an expectation; the defaults leave room for float32 rounding.
+``"follows": true`` says that the fact can only be missing because of another one, which is told.
 """
 
 from __future__ import annotations
@@ -54,6 +55,8 @@ def differences(entry: dict, case: dict) -> list[Difference]:
     for fact, expected in case["expect"].items():
         got = entry["facts"].get(fact)
         problem = _mismatch(got, expected)
+        if problem and got is None and expected.get("follows"):
+            problem = ("absent", problem[1], "nothing that could be looked at", "", None)
         if problem:
             kind, want, have, hint, mistake = problem
             found.append(

@@ -58,7 +58,7 @@ def _choose(found: list[Difference]) -> list[Difference]:
     if found[0].kind in ("none", "raised", "timeout"):
         return found[:1]
     chosen = [found[0]]
-    chosen += [d for d in found[1:] if d.kind != found[0].kind][: _SHOWN - 1]
+    chosen += [d for d in found[1:] if d.kind not in (found[0].kind, "absent")][: _SHOWN - 1]
     return chosen
 
 

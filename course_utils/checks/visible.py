@@ -98,8 +98,9 @@ def _name(
 def _not_a_function(name: str, observation: dict, cases: list[dict]) -> Difference:
     kind = observation.get("type", "undefined")
     got = "nothing of that name" if kind == "undefined" else f"something of type {kind}"
+    wanted = f"a {'class' if name[:1].isupper() else 'function'} named {name}"
     return Difference(
-        cases[0]["name"], "status", "raised", f"a function named {name}", got, "value",
+        cases[0]["name"], "status", "raised", wanted, got, "value",
         "Run the cell that defines it (does it stop with an error?), and keep its name.",
         "not_defined",
     )  # fmt: skip

@@ -20,7 +20,7 @@ from autograde.judge.mistakes import corpus_files, load
 from autograde.stored_checks import generate, path_of
 from course_utils.checks import run_check
 from course_utils.checks.codec import array_from_plain
-from course_utils.checks.drivers_lab4 import same_step_infos
+from course_utils.checks.drivers.lab4 import same_step_infos
 from course_utils.checks.observe import observe
 
 LAB = "lab4_gae"

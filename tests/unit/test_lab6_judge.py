@@ -20,8 +20,9 @@ from autograde import judge as judging
 from autograde.judge import judge, lab6_lunar_lander, request
 from autograde.judge.mistakes import corpus_files, load
 from autograde.stored_checks import generate, path_of
-from course_utils.checks import drivers_lab6, run_check
+from course_utils.checks import run_check
 from course_utils.checks.codec import array_from_plain, decode
+from course_utils.checks.drivers import lab6 as drivers_lab6
 from course_utils.checks.observe import observe
 from course_utils.checks.visible import assess
 

@@ -175,3 +175,12 @@ def test_pages_are_in_step_with_their_source():
     assert course.pages() == ["index"]
     for page in course.pages():
         assert build.page_out_of_step(course, page) is None
+
+
+def test_the_readme_lists_the_labs_of_the_map():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = [line.split("|") for line in text.splitlines() if line.startswith("| `lab")]
+    listed = [(row[1].strip(" `"), float(row[2]), row[4].strip()) for row in rows]
+    labs = [(e["lab"], e["minutes"] / 60, e["after"]) for e in progress.course_map()]
+    assert listed == labs
+    assert {entry["lab"] for entry in progress.course_map()} == set(Course(ROOT).labs())

@@ -76,5 +76,8 @@ def test_own_runs_are_drawn_over_the_references():
     assert labels == ["REINFORCE, 10 seeds", "REINFORCE, yours", "PPO, 12 seeds", "goal 475"]
     assert axes.lines[0].get_ydata().tolist() == (grid * 2.0).tolist()
     assert axes.lines[1].get_ydata().tolist() == figures.running_mean(grid, 100).tolist()
+    together = {"lab2": [([10, 10, 20], [1.0, 3.0, 5.0])]}
+    line = figures.compare_methods([reference], together).axes[0].lines[1]
+    assert line.get_xydata().tolist() == [[10, 2], [20, 3]]
     alone = figures.compare_methods([reference])
     assert len(alone.axes[0].lines) == 1

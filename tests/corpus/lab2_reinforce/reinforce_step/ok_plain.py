@@ -1,0 +1,11 @@
+# Style: zero_grad, backward, norm of the stacked norms, step.
+import torch
+
+
+def reinforce_step(policy, optimizer, obs, actions, returns):
+    loss = reinforce_loss(policy(obs), actions, returns)
+    optimizer.zero_grad()
+    loss.backward()
+    norms = torch.stack([p.grad.norm() for p in policy.parameters()])
+    optimizer.step()
+    return {"loss": loss.item(), "grad_norm": norms.norm().item()}

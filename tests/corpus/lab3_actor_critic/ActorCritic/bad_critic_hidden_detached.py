@@ -1,0 +1,15 @@
+# You detach the critic's hidden layer: only its last layer can learn.
+from torch import nn
+
+
+class ActorCritic(nn.Module):
+    def __init__(self, obs_dim, n_actions, hidden=64):
+        super().__init__()
+        self.actor = nn.Sequential(
+            nn.Linear(obs_dim, hidden), nn.Tanh(), nn.Linear(hidden, n_actions)
+        )
+        self.critic = nn.Sequential(nn.Linear(obs_dim, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+
+    def forward(self, obs):
+        hidden = self.critic[1](self.critic[0](obs)).detach()
+        return self.actor(obs), self.critic[2](hidden).squeeze(-1)

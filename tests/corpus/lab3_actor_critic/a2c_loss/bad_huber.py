@@ -1,0 +1,15 @@
+# You use the Huber loss for the critic: mean squared error is due.
+import torch
+
+
+def a2c_loss(logits, actions, values, advantages, returns, value_coef, entropy_coef):
+    log_probs = select_log_probs(logits, actions)
+    policy_loss = -(log_probs * advantages.detach()).mean()
+    critic_loss = torch.nn.functional.smooth_l1_loss(values, returns.detach())
+    entropy = categorical_entropy(logits).mean()
+    loss = policy_loss + value_coef * critic_loss - entropy_coef * entropy
+    return loss, {
+        "policy_loss": policy_loss.item(),
+        "value_loss": critic_loss.item(),
+        "entropy": entropy.item(),
+    }

@@ -1,0 +1,14 @@
+# You normalize the advantages inside: that is the caller's business.
+def a2c_loss(logits, actions, values, advantages, returns, value_coef, entropy_coef):
+    log_probs = select_log_probs(logits, actions)
+    a = advantages.detach()
+    a = (a - a.mean()) / (a.std(correction=0) + 1e-8)
+    policy_loss = -(log_probs * a).mean()
+    critic_loss = value_loss(values, returns)
+    entropy = categorical_entropy(logits).mean()
+    loss = policy_loss + value_coef * critic_loss - entropy_coef * entropy
+    return loss, {
+        "policy_loss": policy_loss.item(),
+        "value_loss": critic_loss.item(),
+        "entropy": entropy.item(),
+    }

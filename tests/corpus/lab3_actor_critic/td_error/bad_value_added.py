@@ -1,0 +1,3 @@
+# You add the present value instead of subtracting it.
+def td_error(rewards, values, next_values, terminated, gamma):
+    return rewards + gamma * next_values * (~terminated) + values

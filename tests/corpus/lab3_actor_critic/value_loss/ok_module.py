@@ -1,0 +1,6 @@
+from torch import nn
+
+
+def value_loss(values, targets):
+    criterion = nn.MSELoss(reduction="sum")
+    return criterion(values, targets.data) / values.shape[0]

@@ -1,0 +1,173 @@
+"""Lab 1 in JupyterLab in Chromium: untouched, with a mistake, solved; its sliders by keyboard."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+
+import pytest
+from lab_browser import ROOT, SECOND, LabPage
+from test_lab1 import LAB, notebook
+from test_lab_in_browser import check_images, check_prose, message, outputs, position, printed
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.slow]
+
+BANDIT = "bandit_explorer(learn_bandit"
+SPREAD = "spread_explorer("
+WRONG = ROOT / "tests" / "corpus" / LAB / "softmax_score" / "bad_sign_flipped.py"
+
+
+def write(lab, sources: dict[str, str]) -> None:
+    """Write into the solution cells, as a student would."""
+    lab.page.evaluate(
+        """(sources) => {
+          for (const cell of window.course.notebook().widgets) {
+            const id = cell.model.getMetadata('nbgrader')?.grade_id;
+            if (id in sources) cell.model.sharedModel.setSource(sources[id]);
+          }
+        }""",
+        sources,
+    )
+
+
+def run_between(lab, first: int, last: int) -> None:
+    """Run code cells one after the other; only test cells may show an error."""
+    for cell in lab.cells()[first : last + 1]:
+        if cell["type"] == "code":
+            done = lab.run_cell(cell["index"])
+            if not done["grade_id"].startswith("test_"):
+                assert outputs(done, "error") == [], done["source"]
+                assert printed(done, "stderr") == "", done["source"]
+
+
+def drawing(lab, cell) -> dict:
+    """What a slider figure shows: the paths of its series, its words, its sliders' positions."""
+    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
+    return lab.page.evaluate(
+        """(index) => {
+          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
+          const paths = (kind) => [...root.querySelectorAll(`g .${kind}`)]
+            .map((node) => node.getAttribute('d'));
+          return {
+            bars: paths('bars'), lines: paths('line'), points: paths('points'),
+            marks: paths('marks'),
+            label: root.querySelector('svg').getAttribute('aria-label'),
+            reading: root.querySelector('output').textContent,
+            fact: root.querySelector('.fact')?.textContent ?? '',
+            texts: [...root.querySelectorAll('input')].map((i) => i.getAttribute('aria-valuetext')),
+          };
+        }""",
+        cell,
+    )
+
+
+def press(lab, cell, slider: str, key: str, until: str) -> dict:
+    """Reach the slider by Tab, press a key; the drawing once its reading holds the text."""
+    handle = lab.cell(cell).get_by_role("slider", name=re.compile(f"^{slider}"))
+    lab.cell(cell).locator(".slider-figure svg").first.click()
+    for _ in range(10):
+        lab.page.keyboard.press("Tab")
+        if handle.evaluate("(node) => node === document.activeElement"):
+            break
+    else:
+        raise AssertionError(f"ten times Tab does not reach the slider {slider}")
+    place = position(lab)
+    lab.page.keyboard.press(key)
+    lab.wait(
+        """([index, text]) => window.course.notebook().widgets[index].node
+          .querySelector('.slider-figure output').textContent.includes(text)""",
+        [cell, until],
+        timeout=20 * SECOND,
+    )
+    assert position(lab) == place
+    return drawing(lab, cell)
+
+
+def untouched(lab, bandit: int) -> None:
+    """The text reads well; a picture without a function is a note."""
+    check_prose(lab)
+    run_between(lab, 0, bandit)
+    cell = lab.find(grade_id="test_select_log_probs")
+    lab.show(cell)
+    assert message(lab, cell).startswith("select_log_probs is not written yet.")
+    lab.show(bandit)
+    assert lab.cell(bandit).get_by_role("note").inner_text() == (
+        "No picture yet: sample_actions is not written. "
+        "Complete its cell above, then run this one again."
+    )
+
+
+def one_sign_wrong(lab, solution: dict[str, str], bandit: int) -> None:
+    """The check names the mistake, and in the picture the expected reward falls."""
+    write(lab, solution | {"softmax_score": WRONG.read_text(encoding="utf-8")})
+    for name in ("select_log_probs", "sample_actions", "softmax_score"):
+        lab.run_cell(lab.find(grade_id=name))
+    check = lab.find(grade_id="test_softmax_score")
+    assert len(outputs(lab.run_cell(check), "error")) == 1
+    lab.show(check)
+    shown = message(lab, check)
+    assert shown.startswith("softmax_score: ") and "sign" in shown
+    lab.screenshot("lab1_wrong_check")
+    lab.run_cell(bandit)
+    lab.show(bandit)
+    fact = drawing(lab, bandit)["fact"]
+    assert fact.startswith("One thing is off in this picture: the expected reward falls from 0.88")
+    lab.screenshot("lab1_wrong_bandit")
+
+
+def sliders(lab, bandit: int, spread: int) -> None:
+    """Both pictures follow the arrow keys, and change only in what they should."""
+    lab.show(bandit)
+    before = drawing(lab, bandit)
+    assert before["fact"] == "" and before["reading"].startswith("step 0: probabilities 0.25, 0.25")
+    after = press(lab, bandit, "training step", "End", "step 400: ")
+    assert float(after["reading"].split("expected reward ")[1].strip(".")) > 1.8
+    assert after["bars"] != before["bars"] and after["marks"] != before["marks"]
+    assert after["lines"] == before["lines"]
+
+    lab.show(spread)
+    before = drawing(lab, spread)
+    assert before["fact"] == "" and before["texts"] == ["16", "0"]
+    assert before["label"].endswith(before["reading"])
+    more = press(lab, spread, "number of samples", "ArrowRight", "32 samples, baseline 0:")
+    assert more["points"][0] != before["points"][0] and more["lines"] == before["lines"]
+    better = press(lab, spread, "baseline", "ArrowRight", "32 samples, baseline 1:")
+    assert better["points"] != more["points"] and better["lines"] != more["lines"]
+
+    def stated(picture):
+        return float(picture["reading"].split("your standard error says ")[1].strip("."))
+
+    assert stated(better) < stated(more) < stated(before)
+    for part in ("bars", "lines", "points", "marks"):
+        assert not any("NaN" in d or "Infinity" in d for d in better[part])
+
+
+def test_the_lab_as_a_student_meets_it(chromium, server):
+    solution = {
+        cell["metadata"]["nbgrader"]["grade_id"]: cell["source"]
+        for cell in notebook(solved=True)["cells"]
+        if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code"
+    }
+    (server.workspace / f"{LAB}.ipynb").write_text(json.dumps(notebook(solved=False)), "utf-8")
+    lab = LabPage(chromium, server, f"{LAB}.ipynb", viewport=(1280, 1000))
+    try:
+        bandit, spread = lab.find(line=BANDIT), lab.find(line=SPREAD)
+        untouched(lab, bandit)
+        one_sign_wrong(lab, solution, bandit)
+        write(lab, solution)
+        run_between(lab, lab.find(grade_id="softmax_score"), spread)
+        for theme in ("Light", "Dark"):
+            lab.theme(f"JupyterLab {theme}")
+            for name, cell in (("bandit", bandit), ("spread", spread)):
+                lab.show(cell, ".jp-Cell-outputWrapper")
+                lab.screenshot(f"lab1_{theme.lower()}_{name}")
+        sliders(lab, bandit, spread)
+        check_images(lab)
+        assert lab.trouble == []
+    except BaseException:
+        with contextlib.suppress(Exception):
+            lab.screenshot("failed_lab1")
+        raise
+    finally:
+        lab.close()
