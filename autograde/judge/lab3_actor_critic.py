@@ -293,7 +293,12 @@ def _td_case(
     walk = _f32(rng.normal(1.5, 2.0, (steps + 1, envs)) + np.linspace(-2, 2, steps + 1)[:, None])
     values, next_values = walk[:-1], walk[1:].copy()
     # Where an episode ends the next observation is its last one, not the first of the next.
+    # So it is at a time limit, which this function is not told of.
+    limits = rng.random((steps, envs)) < 0.15
+    limits[(steps - 1) // 2, -1] = True
+    limits[-1] = False
     next_values[terminated] = _f32(rng.uniform(2.5, 6.0, int(terminated.sum())))
+    next_values[limits & ~terminated] += 4.0
     rewards = _both_signs(rng, steps * envs, 0.3, 2.0).reshape(shape)
     args = {
         "rewards": tensor(rewards),
@@ -433,6 +438,8 @@ def entropy_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     extreme[1] = [1e3, 1e3, -1e3, -1e3]
     extreme[2] = -1e3
     extreme[3] = [0.0, 1e3, -1e3, 0.0]
+    close = rng.choice([-1.0, 1.0], (5, 1)) * np.array([[1e3], [1e3], [1e3], [60.0], [60.0]])
+    close = close + np.round(rng.uniform(-1.5, 1.5, (5, 4)), 1)
     # float32 knows numbers near 1000 to 6e-5, and whoever subtracts two of them keeps that.
     room = {"rtol": 1e-3, "atol": 5e-4}
     rare = np.log(np.array([[1.0, 1e-7, 1e-7], [1.0, 1e-7, 0.5], [1e-7, 1.0, 1e-7]]))
@@ -459,9 +466,13 @@ def entropy_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "logits of 1000 and -1000", extreme, room, aspect="extreme",
             about="logits of 1000 and -1000, where softmax gives exactly 0 and 1",
         ),
+        _entropy_case(
+            "large logits close together", close, room, aspect="extreme",
+            about="logits near 1000 and near -1000 that differ by little: only differences count",
+        ),
     ]  # fmt: skip
-    cases[-1]["aspects"] = {"grad:logits": "extreme"}
-    cases[-2]["aspects"] = {"grad:logits": "extreme"}
+    for case in cases[-3:]:
+        case["aspects"] = {"grad:logits": "extreme"}
     if not visible:
         cases.append(
             _entropy_case(
