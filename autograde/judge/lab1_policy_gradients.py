@@ -90,10 +90,18 @@ def select_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )  # fmt: skip
     one = _logits(rng, 1, 4)
     cases.append(_select_case("a batch of one", one, np.array([2]), aspect="corners"))
-    extreme = _f32([[1e3, -1e3, 0.0], [-1e3, 1e3, 500.0], [1e3, 1e3, -1e3], [0.0, -1e3, 1e3]])
+    extreme = _f32(
+        [
+            [1e3, -1e3, 0.0],
+            [-1e3, 1e3, 500.0],
+            [1e3, 1e3, -1e3],
+            [0.0, -1e3, 1e3],
+            [-1e3, -990, -1e3],
+        ]
+    )
     cases.append(
         _select_case(
-            "extreme logits", extreme, np.array([1, 0, 0, 2]), aspect="corners",
+            "extreme logits", extreme, np.array([1, 0, 0, 2, 0]), aspect="corners",
             about="logits of plus and minus 1000; probabilities of 0 in float32",
         )
     )  # fmt: skip
@@ -530,6 +538,12 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )  # fmt: skip
     equal = np.full(6, 2.0)
     cases.append(_loss_case("equal weights", _pairs(rng, 6)[0], equal, about="every weight is 2"))
+    log_probs, weights = _pairs(rng, 6)
+    cases.append(
+        _loss_case(
+            "bad actions only", log_probs, -np.abs(weights), about="all weights are negative"
+        )
+    )
     if not visible:
         cases.append(
             _loss_case("a large batch", *_pairs(rng, 5000), aspect="cost", cpu_seconds=2.0)

@@ -376,6 +376,15 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             about="returns as they come from a long episode, all positive",
         )
     )  # fmt: skip
+    logits, actions, returns = _batch(rng, 6, 3)
+    none_or_worse = np.where(np.arange(6) % 3 == 1, 0.0, -np.abs(returns))
+    cases.append(
+        _loss_case(
+            "no reward or worse", logits, actions, none_or_worse,
+            about="returns that are negative or zero",
+        )
+    )  # fmt: skip
+    logits, actions, _ = _batch(rng, 5, 3)
     cases.append(_loss_case("returns of zero", logits, actions, np.zeros(5), aspect="corners"))
     extreme = rng.choice([-1e3, 0.0, 1e3], (6, 4))
     extreme[:, 0], extreme[:, 1] = 1e3, -1e3
