@@ -99,6 +99,7 @@ def make(course: Course, lab: str) -> Bundle:
     for page in course.pages():  # the course map
         name = course.page_path(page).relative_to(course.root).as_posix()
         modules.add_notebook(name, take(name, course.root))
+    if course.pages():
         modules.add_command()
     for name in sorted(modules.found):
         take(name)

@@ -26,21 +26,24 @@ class Refused(CourseError):
         self.problems = problems
 
 
-def verified_bundle(course: Course, lab: str) -> Bundle:
-    """The lab's bundle, all of it checked. Refused if it must not be given out."""
+def verified_bundle(course: Course, lab: str, known: dict[str, Answers] | None = None) -> Bundle:
+    """The lab's bundle, all of it checked. Refused if it must not be given out.
+
+    known: each lab's answers, filled here; for several bundles of one course they are read once.
+    """
     bundle = make(course, lab)
     problems = list(bundle.problems)
     step = _out_of_step(course, lab)
     # A missing notebook is said once, with what to do about it.
     problems = [p for p in problems if not (step and p == f"{_notebook(lab)} is missing")]
     problems += [step] if step else []
-    problems += given_away(course, bundle)
+    problems += given_away(course, bundle, {} if known is None else known)
     if problems:
         raise Refused(lab, problems)
     return bundle
 
 
-def given_away(course: Course, bundle: Bundle) -> list[str]:
+def given_away(course: Course, bundle: Bundle, known: dict[str, Answers]) -> list[str]:
     """Every answer and hidden test of any lab that is in the bundle, as lines with its place.
 
     The notebook of a lab may show what an earlier lab asked for, as worked code; but no hidden
@@ -51,7 +54,7 @@ def given_away(course: Course, bundle: Bundle) -> list[str]:
     found: list[str] = []
     for lab in in_order(course.labs()):
         try:
-            answers = answers_of(course, lab)
+            answers = known[lab] if lab in known else known.setdefault(lab, answers_of(course, lab))
         except CourseError as error:
             found.append(f"cannot look for the answers of {lab}: {error}")
             continue
@@ -136,10 +139,10 @@ def release_command(
     target = Path(output).expanduser() if output else None
     if target and len(names) > 1 and not target.is_dir():
         raise CourseError(f"--output {output}: name a folder that exists, for {len(names)} labs")
-    refused = 0
+    refused, known = 0, {}
     for lab in names:
         try:
-            bundle = verified_bundle(course, lab)
+            bundle = verified_bundle(course, lab, known)
         except Refused as refusal:
             refused += 1
             _echo_refusal(lab, refusal.problems)

@@ -911,6 +911,12 @@ class ActorCritic(nn.Module):
         return self.actor(obs), self.critic(obs).squeeze(-1)
 
 
+def categorical_entropy(logits: torch.Tensor) -> torch.Tensor:
+    """Entropy of the policy at each observation, in nats (lab 3): [..., A] -> [...]."""
+    log_p = logits.log_softmax(dim=-1)
+    return -(log_p.exp() * log_p).sum(dim=-1)
+
+
 def a2c_loss(
     logits, actions, values, advantages, returns, value_coef: float, entropy_coef: float
 ) -> tuple[torch.Tensor, dict[str, float]]:
@@ -919,9 +925,9 @@ def a2c_loss(
     taken = log_p.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
     policy_loss = -(taken * advantages.detach()).mean()
     critic_loss = value_loss(values, returns)
-    entropy = -(log_p.exp() * log_p).sum(dim=-1).mean()
-    loss = policy_loss + value_coef * critic_loss - entropy_coef * entropy
-    parts = {"policy_loss": policy_loss, "value_loss": critic_loss, "entropy": entropy}
+    bonus = categorical_entropy(logits).mean()
+    loss = policy_loss + value_coef * critic_loss - entropy_coef * bonus
+    parts = {"policy_loss": policy_loss, "value_loss": critic_loss, "entropy": bonus}
     return loss, {name: part.item() for name, part in parts.items()}
 
 

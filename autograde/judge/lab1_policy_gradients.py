@@ -13,30 +13,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
+from autograde.judge.spec import (
+    UNCHANGED,
+    USUAL,
+    Exercise,
+    call_case,
+    equal,
+    f32,
+    log_softmax,
+    tensor,
+    weights,
+)
 from course_utils.checks.codec import array_to_plain, encode_arguments
 
 Array = np.ndarray
 
 
-def _f32(x: Any) -> Array:
-    """Round to the float32 that the student receives, then compute in float64."""
-    return np.asarray(x, dtype=np.float32).astype(np.float64)
-
-
-def log_policy(logits: Array) -> Array:
-    """Logarithms of the probabilities of each row of logits [..., A]."""
-    highest = logits.max(axis=-1, keepdims=True)
-    return logits - highest - np.log(np.exp(logits - highest).sum(axis=-1, keepdims=True))
-
-
 def _logits(rng: np.random.Generator, *shape: int, spread: float = 1.2) -> Array:
     """Draw logits [..., A] of both signs whose rows do not add up to anything special."""
-    return _f32(rng.normal(0.3, spread, shape))
-
-
-def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"):
-    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
+    return f32(rng.normal(0.3, spread, shape))
 
 
 def _follow(expect: dict[str, dict]) -> None:
@@ -54,7 +49,7 @@ def _float(values: Any, **room: float) -> dict:
 
 
 def _select_case(name: str, logits: Array, actions: Array, **kw: Any) -> dict:
-    log_p = log_policy(logits)
+    log_p = log_softmax(logits)
     result = np.array([log_p[b, a] for b, a in enumerate(actions)])
     gradient = np.empty_like(logits)
     for b, (a, weight) in enumerate(zip(actions, weights(len(actions)), strict=True)):
@@ -81,7 +76,7 @@ def select_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             ("more actions than samples", 2, 6),
         )
     ]  # fmt: skip
-    shifted = _f32(_logits(rng, 6, 4) + rng.choice([-40.0, 25.0, 30.0], (6, 1)))
+    shifted = f32(_logits(rng, 6, 4) + rng.choice([-40.0, 25.0, 30.0], (6, 1)))
     cases.append(
         _select_case(
             "logits shifted by a constant", shifted, _actions(rng, 6, 4),
@@ -90,14 +85,22 @@ def select_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     )  # fmt: skip
     one = _logits(rng, 1, 4)
     cases.append(_select_case("a batch of one", one, np.array([2]), aspect="corners"))
-    extreme = _f32([[1e3, -1e3, 0.0], [-1e3, 1e3, 500.0], [1e3, 1e3, -1e3], [0.0, -1e3, 1e3]])
+    extreme = f32(
+        [
+            [1e3, -1e3, 0.0],
+            [-1e3, 1e3, 500.0],
+            [1e3, 1e3, -1e3],
+            [0.0, -1e3, 1e3],
+            [-1e3, -990, -1e3],
+        ]
+    )
     cases.append(
         _select_case(
-            "extreme logits", extreme, np.array([1, 0, 0, 2]), aspect="corners",
+            "extreme logits", extreme, np.array([1, 0, 0, 2, 0]), aspect="corners",
             about="logits of plus and minus 1000; probabilities of 0 in float32",
         )
     )  # fmt: skip
-    rare = _f32(np.log([[1e-7, 1 - 2e-7, 1e-7], [0.5, 0.5 - 1e-6, 1e-6]]))
+    rare = f32(np.log([[1e-7, 1 - 2e-7, 1e-7], [0.5, 0.5 - 1e-6, 1e-6]]))
     cases.append(
         _select_case(
             "rare actions", rare, np.array([0, 2]), aspect="corners",
@@ -149,18 +152,18 @@ def _sample_case(
     """One case: ``logits`` [R, A] are the different rows; the batch holds each ``copies`` times."""
     rows, count = logits.shape
     size, n = rows * copies, copies * calls
-    log_p = log_policy(logits)
+    log_p = log_softmax(logits)
     p = np.exp(log_p)
     expect: dict[str, dict] = {
-        "what came back": _equal(
+        "what came back": equal(
             "two things", "a pair: actions, log_probs", "Return both, the actions first.",
             "not_two_things",
         ),
-        "actions": _equal(
+        "actions": equal(
             f"tensor of int64, shape [{size}]", f"a tensor of int64, shape [{size}]",
             "One whole number for each row of logits.", "wrong_actions",
         ),
-        "actions out of range": _equal(
+        "actions out of range": equal(
             0, f"actions from 0 to {count - 1}", "", "actions_out_of_range", "{} outside",
         ),
     }  # fmt: skip
@@ -168,27 +171,27 @@ def _sample_case(
     # What gives a common misconception away comes before the counts themselves.
     if seeds:
         expect |= {
-            "never_differs": _equal(
+            "never_differs": equal(
                 False, "actions that differ from draw to draw",
                 "Draw from the probabilities; the likeliest action is not the only one.",
                 "not_random", "the same actions at every call, whatever the generator",
             ),
-            "rows_alike": _equal(
+            "rows_alike": equal(
                 False, "now and then different actions in equal rows",
                 "Each row of the batch needs a draw of its own.", "rows_not_independent",
                 "one action for all equal rows",
             ),
-            "same_seed_same_actions": _equal(
+            "same_seed_same_actions": equal(
                 True, "the same actions for the same seed",
                 "Draw from the generator that is passed in, not from the global one.",
                 "ignores_generator", "other actions",
             ),
-            "next_call_same_actions": _equal(
+            "next_call_same_actions": equal(
                 False, "fresh actions at the next call with the same generator",
                 "The generator moves on by itself; do not seed it inside.",
                 "same_actions_every_call", "the same ones again",
             ),
-            "other_seed_same_actions": _equal(
+            "other_seed_same_actions": equal(
                 False, "other actions for another seed",
                 "Draw from the generator that is passed in.", "ignores_seed", "the same ones",
             ),
@@ -224,7 +227,7 @@ def _sample_case(
                 "hint": "Each row of the batch needs a draw of its own.",
                 "mistake": "rows_not_independent",
             }  # fmt: skip
-    expect["log_probs"] = _equal(
+    expect["log_probs"] = equal(
         f"tensor of float32, shape [{size}]", f"a tensor of float32, shape [{size}]",
         "One number for each action drawn.", "wrong_log_probs",
     )  # fmt: skip
@@ -242,7 +245,7 @@ def _sample_case(
                 fact = f"log-probability of action {a} in state {r}"
                 expect[fact] = {"is": "number", "value": str(float(log_p[r, a])), "atol": 1e-4}
                 aspects[fact] = kind
-    expect["global random streams moved"] = _equal(
+    expect["global random streams moved"] = equal(
         [], "none: all randomness comes from the generator",
         "torch.rand, multinomial and the like take a `generator`; Categorical does not.",
         "uses_global_stream",
@@ -280,7 +283,7 @@ def _spread_out(rng: np.random.Generator, rows: int, count: int) -> Array:
         p = rng.dirichlet(np.full(count, 1.5), rows)
         far = 0.5 * abs(p - 1 / count).sum(axis=1)
         if p.min() > 0.03 and p.max() < 0.75 and far.min() > 0.2:
-            return _f32(np.log(p) + rng.normal(0.0, 3.0, (rows, 1)))
+            return f32(np.log(p) + rng.normal(0.0, 3.0, (rows, 1)))
 
 
 def sample_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
@@ -304,16 +307,16 @@ def sample_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "1 row, drawn 400 times with one generator",
         ),
         _sample_case(
-            "logits near 1000", rng, _f32(_spread_out(rng, 2, 3) + 1e3), 500, 1, "corners",
+            "logits near 1000", rng, f32(_spread_out(rng, 2, 3) + 1e3), 500, 1, "corners",
             "1000 rows: 2 different states, 500 times each; logits near 1000",
         ),
         _sample_case(
-            "certain policies", rng, _f32([[-1e3, 1e3, 0.0], [1e3, 0.0, -1e3]]), 20, 1, "corners",
+            "certain policies", rng, f32([[-1e3, 1e3, 0.0], [1e3, 0.0, -1e3]]), 20, 1, "corners",
             "40 rows: 2 different states, logits of plus and minus 1000",
         ),
         # One rare action of two: what is mixed with other draws shows at once.
         _sample_case(
-            "two actions", rng, _f32([[1.5, -1.5]] if visible else [[-1.3, 1.8]]), 4000, 1, "value",
+            "two actions", rng, f32([[1.5, -1.5]] if visible else [[-1.3, 1.8]]), 4000, 1, "value",
             "4000 rows, all the same state, 2 actions",
         ),
     ]  # fmt: skip
@@ -325,7 +328,7 @@ def sample_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 def score(theta: Array, state: int, action: int) -> Array:
     """Slope of log pi(action|state) in every entry of theta [S, A]."""
     slope = np.zeros_like(theta)
-    p = np.exp(log_policy(theta[state]))
+    p = np.exp(log_softmax(theta[state]))
     for a in range(theta.shape[1]):
         slope[state, a] = (1.0 if a == action else 0.0) - p[a]
     return slope
@@ -343,7 +346,7 @@ def _score_case(
         if number > 1:
             aspects[fact] = "repeated_calls"
     if len(pairs) > 1:
-        expect["earlier results changed later"] = _equal(
+        expect["earlier results changed later"] = equal(
             0, "results that stay as they were", "Hand out a new tensor at every call.",
             "results_share_memory", "{} of them changed by a later call",
         )  # fmt: skip
@@ -384,11 +387,11 @@ def score_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "theta is 2 everywhere, so that all actions are equally likely",
         ),
         _score_case(
-            "extreme preferences", _f32([[1e3, -1e3, 0.0], [0.5, 1e3, 1e3]]), [(0, 1), (1, 0)],
+            "extreme preferences", f32([[1e3, -1e3, 0.0], [0.5, 1e3, 1e3]]), [(0, 1), (1, 0)],
             "corners", "theta with entries of plus and minus 1000",
         ),
         _score_case(
-            "preferences near 300", _f32(_logits(rng, 2, 3) + 300.0), [(1, 2)], "corners",
+            "preferences near 300", f32(_logits(rng, 2, 3) + 300.0), [(1, 2)], "corners",
             "theta with entries near 300, whose exp is too large for float32",
         ),
     ]  # fmt: skip
@@ -423,7 +426,7 @@ def _gradient_case(
     scale = float(np.abs(scores * (returns - (baseline or 0.0))[:, None]).max())
     room = {"atol": 3e-6 * max(scale, 1.0)}
     expect: dict[str, dict] = {
-        "what came back": _equal(
+        "what came back": equal(
             "two things", "a pair: mean, standard_error", "Return both, the mean first.",
             "not_two_things",
         ),
@@ -461,7 +464,7 @@ def _samples(rng: np.random.Generator, samples: int, size: int) -> tuple[Array, 
     """
     scores = rng.normal(0.2, 0.8, (samples, size))
     returns = 0.4 + 1.5 * scores[:, 0] + rng.normal(0.0, 1.0, samples)
-    return _f32(scores), _f32(returns)
+    return f32(scores), f32(returns)
 
 
 def gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
@@ -509,7 +512,7 @@ def _pairs(rng: np.random.Generator, size: int) -> tuple[Array, Array]:
     sign = rng.choice([-1.0, 1.0], size)
     if size > 1:
         sign[:2] = [1.0, -1.0]
-    return _f32(log_probs), _f32(sign * rng.uniform(0.4, 2.5, size) - 0.3 * log_probs)
+    return f32(log_probs), f32(sign * rng.uniform(0.4, 2.5, size) - 0.3 * log_probs)
 
 
 def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
@@ -521,23 +524,27 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     cases.append(_loss_case("a batch of one", *_pairs(rng, 1), aspect="corners"))
     log_probs, _ = _pairs(rng, 6)
     cases.append(_loss_case("weights of zero", log_probs, np.zeros(6), aspect="corners"))
-    far = _f32(-rng.uniform(110.0, 150.0, 5))
+    far = f32(-rng.uniform(110.0, 150.0, 5))
     cases.append(
         _loss_case(
             "very unlikely actions", far, _pairs(rng, 5)[1], aspect="corners",
             about="log-probabilities near -120, whose exp is 0 in float32",
         )
     )  # fmt: skip
-    equal = np.full(6, 2.0)
-    cases.append(_loss_case("equal weights", _pairs(rng, 6)[0], equal, about="every weight is 2"))
+    twos = np.full(6, 2.0)
+    cases.append(_loss_case("equal weights", _pairs(rng, 6)[0], twos, about="every weight is 2"))
+    log_probs, weights = _pairs(rng, 6)
+    cases.append(
+        _loss_case(
+            "bad actions only", log_probs, -np.abs(weights), about="all weights are negative"
+        )
+    )
     if not visible:
         cases.append(
             _loss_case("a large batch", *_pairs(rng, 5000), aspect="cost", cpu_seconds=2.0)
         )
     return cases
 
-
-USUAL = {"value": 0.5, "gradient": 0.25, "corners": 0.1, "purity": 0.1, "cost": 0.05}
 
 EXERCISES = {
     "select_log_probs": Exercise(select_cases, USUAL),

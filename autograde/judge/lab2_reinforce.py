@@ -14,19 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor
+from autograde.judge.spec import UNCHANGED, Exercise, call_case, equal, f32, log_softmax, tensor
 from course_utils.checks.codec import array_to_plain, encode_arguments
 
 Array = np.ndarray
-
-
-def _f32(x: Any) -> Array:
-    """Round to the float32 that the student receives, then compute in float64."""
-    return np.asarray(x, dtype=np.float32).astype(np.float64)
-
-
-def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"):
-    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
 
 
 # --- PolicyNetwork -------------------------------------------------------------------------------
@@ -63,16 +54,16 @@ def _network_case(
         "examine": examine,
     }
     expect = {
-        "what_is_built": _equal(
+        "what_is_built": equal(
             "module", "an nn.Module", "Write it as class PolicyNetwork(nn.Module).", "no_module",
             "an object of type {}",
         ),
-        "what_forward_returns": _equal(
+        "what_forward_returns": equal(
             "tensor of float32", "logits, a tensor of float32",
             "forward returns the logits themselves: no action, no distribution, no pair.",
             "no_logits",
         ),
-        "shape": _equal(
+        "shape": equal(
             wanted, f"logits of shape {wanted} for observations of shape {shape}",
             "Only the last dimension changes, from O to A; all others pass through.",
             "wrong_shape", "shape {}",
@@ -83,16 +74,16 @@ def _network_case(
             "nn.Sequential or an nn.ModuleList), not in a plain list.",
             "mistake": "no_parameters",
         },
-        "parameters_made_later": _equal(
+        "parameters_made_later": equal(
             0, "all parameters made in __init__",
             "A layer made in forward is a new one each time, or unknown to the optimizer.",
             "layers_in_forward", "{} more after the first forward",
         ),
-        "the_second_answer": _equal(
+        "the_second_answer": equal(
             True, "the same logits for the same observations", "Is a layer made in forward, or is "
             "something random in it?", "other_logits_each_time", "other logits the second time",
         ),
-        "observations_one_by_one": _equal(
+        "observations_one_by_one": equal(
             True, "for each observation the logits it gets alone",
             "Nothing may mix the observations of a batch: look for dim=0, means over the batch, "
             "batch normalization.", "mixes_observations", "logits that depend on the others",
@@ -107,36 +98,36 @@ def _network_case(
         # linear path beside the hidden layer, which is no mistake.
         limit = round(largest_probability(n_actions, share=0.8), 4)
         expect |= {
-            "kind_of_numbers": _equal(
+            "kind_of_numbers": equal(
                 "logits", "logits, which may be any numbers",
                 "Is there a softmax at the end? It belongs into the loss and the sampling.",
                 "softmax_at_the_end", "{}: no row has a negative number, and each sums to 1",
             ),
-            "a_copy_of_its_parameters": _equal(
+            "a_copy_of_its_parameters": equal(
                 True, "the same logits after its parameters are copied to another network",
                 "Some of what it computes with is not among its parameters, so no optimizer "
                 "will train it.", "unregistered_layers", "other logits",
             ),
-            "parameters_without_gradient": _equal(
+            "parameters_without_gradient": equal(
                 "", "a gradient for every parameter that the logits depend on",
                 "Is there a detach, a no_grad, or numpy on the way?", "gradient_cut",
                 "none for {}",
             ),
-            "curvature": _equal(
+            "curvature": equal(
                 True, "logits that are no straight line in the observation",
                 "Two linear layers in a row are one linear layer: put an activation between them.",
                 "no_activation", "a linear function",
             ),
-            "distance_between_logits": _equal(
+            "distance_between_logits": equal(
                 True, "logits that can be more than 4 apart (with all parameters ten times larger)",
                 "Nothing may squash the logits after the last linear layer.", "squashed_logits",
                 "logits that stay close together",
             ),
-            "logits_of_exactly_0": _equal(
+            "logits_of_exactly_0": equal(
                 False, "hardly any logit of exactly 0",
                 "No activation after the last linear layer.", "activation_last", "many of them",
             ),
-            "the_first_gradient_steps": _equal(
+            "the_first_gradient_steps": equal(
                 True, "weights that gradient descent can move from where they start",
                 "If all weights start at zero, the gradient of every weight matrix is zero too.",
                 "starts_at_zero", "no weight matrix moves",
@@ -150,7 +141,7 @@ def _network_case(
             },
         }  # fmt: skip
         if hidden is not None:
-            expect["parameters_for_a_larger_hidden"] = _equal(
+            expect["parameters_for_a_larger_hidden"] = equal(
                 True, "more parameters when hidden is larger", "Is the width written into the "
                 "code as a number?", "hidden_ignored", "as many",
             )  # fmt: skip
@@ -230,7 +221,7 @@ def _rewards(rng: np.random.Generator, size: int) -> Array:
     sign = rng.choice([-1.0, 1.0], size)
     if size > 1:
         sign[:2] = rng.permutation([1.0, -1.0])
-    return _f32(sign * rng.uniform(0.3, 2.5, size) + 0.4)
+    return f32(sign * rng.uniform(0.3, 2.5, size) + 0.4)
 
 
 def returns_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
@@ -277,7 +268,7 @@ def returns_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
 def _standard_case(name: str, x: Array, eps: float | None = None, **kw: Any) -> dict:
     """Both standard deviations, over N and over N - 1, are right, and so is any place of eps."""
-    x = _f32(x)
+    x = f32(x)
     args: dict[str, Any] = {"x": tensor(x)}
     if eps is not None:
         args["eps"] = eps
@@ -321,15 +312,10 @@ def standard_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 # --- reinforce_loss ------------------------------------------------------------------------------
 
 
-def _log_softmax(logits: Array) -> Array:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def loss_and_slope(logits: Array, actions: Array, returns: Array) -> tuple[float, Array]:
     """Minus the mean of log pi(a) G, and its gradient (pi - one-hot) G / B in the logits [B, A]."""
     size = len(logits)
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     loss, slope = 0.0, np.exp(log_p)
     for b in range(size):
         loss -= log_p[b, actions[b]] * returns[b] / size
@@ -339,7 +325,7 @@ def loss_and_slope(logits: Array, actions: Array, returns: Array) -> tuple[float
 
 
 def _loss_case(name: str, logits: Array, actions: Array, returns: Array, **kw: Any) -> dict:
-    logits, returns = _f32(logits), _f32(returns)
+    logits, returns = f32(logits), f32(returns)
     loss, slope = loss_and_slope(logits, actions, returns)
     args = {
         "logits": tensor(logits),
@@ -376,6 +362,15 @@ def loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             about="returns as they come from a long episode, all positive",
         )
     )  # fmt: skip
+    logits, actions, returns = _batch(rng, 6, 3)
+    none_or_worse = np.where(np.arange(6) % 3 == 1, 0.0, -np.abs(returns))
+    cases.append(
+        _loss_case(
+            "no reward or worse", logits, actions, none_or_worse,
+            about="returns that are negative or zero",
+        )
+    )  # fmt: skip
+    logits, actions, _ = _batch(rng, 5, 3)
     cases.append(_loss_case("returns of zero", logits, actions, np.zeros(5), aspect="corners"))
     extreme = rng.choice([-1e3, 0.0, 1e3], (6, 4))
     extreme[:, 0], extreme[:, 1] = 1e3, -1e3
@@ -410,16 +405,16 @@ def _step_case(
     name: str, rng: np.random.Generator, aspect: str, sizes: tuple[int, ...], rate: float,
     about: str, scale: float = 1.0,
 ) -> dict:  # fmt: skip
-    weight, bias = _f32(rng.normal(0, 0.6, (OBS, ACTIONS))), _f32(rng.normal(0, 0.6, ACTIONS))
+    weight, bias = f32(rng.normal(0, 0.6, (OBS, ACTIONS))), f32(rng.normal(0, 0.6, ACTIONS))
     args: dict[str, Any] = {
         "weight": tensor(weight), "bias": tensor(bias), "learning_rate": rate, "batches": [],
     }  # fmt: skip
     expect: dict[str, dict] = {}
     case_aspects = {"mutated": "purity"}
     for number, size in enumerate(sizes, start=1):
-        obs = _f32(rng.normal(0.0, 1.0, (size, OBS)))
+        obs = f32(rng.normal(0.0, 1.0, (size, OBS)))
         _, actions, returns = _batch(rng, size, ACTIONS)
-        returns = _f32(scale * returns)
+        returns = f32(scale * returns)
         args["batches"].append(
             {
                 "obs": tensor(obs),
@@ -433,13 +428,13 @@ def _step_case(
         room = {"rtol": 2e-3, "atol": 2e-5}
         call = f"call {number}, "
         expect |= {
-            call + "returned": _equal(
+            call + "returned": equal(
                 "dict", "a dict with the entries loss and grad_norm", "", "wrong_kind", "{}"
             ),
-            call + "optimizer steps": _equal(
+            call + "optimizer steps": equal(
                 1, "one step of the optimizer", "Call optimizer.step() once.", "wrong_step_count"
             ),
-            call + "the step moved the policy": _equal(
+            call + "the step moved the policy": equal(
                 True, "a step that changes the policy's parameters",
                 "Are the gradients there when the step is made, and are they this policy's?",
                 "no_gradient_at_the_step", "parameters as they were",

@@ -13,19 +13,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
+from autograde.judge.spec import (
+    UNCHANGED,
+    USUAL,
+    Exercise,
+    call_case,
+    equal,
+    f32,
+    log_softmax,
+    tensor,
+    weights,
+)
 from course_utils.checks.codec import encode_arguments
 
 Array = np.ndarray
-
-
-def _f32(x: Any) -> Array:
-    """Round to the float32 that the student receives, then compute in float64."""
-    return np.asarray(x, dtype=np.float32).astype(np.float64)
-
-
-def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"):
-    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
 
 
 def _both_signs(rng: np.random.Generator, size: int, low: float, high: float) -> Array:
@@ -33,7 +34,7 @@ def _both_signs(rng: np.random.Generator, size: int, low: float, high: float) ->
     sign = rng.choice([-1.0, 1.0], size)
     if size > 1:
         sign[:2] = rng.permutation([1.0, -1.0])
-    return _f32(sign * rng.uniform(low, high, size) + 0.2)
+    return f32(sign * rng.uniform(low, high, size) + 0.2)
 
 
 # --- ActorCritic ---------------------------------------------------------------------------------
@@ -55,20 +56,20 @@ def _network_case(
     }
     logits_shape, values_shape = [*leading, n_actions], list(leading)
     expect = {
-        "made": _equal(
+        "made": equal(
             "module", "an nn.Module", "Write it as class ActorCritic(nn.Module).", "no_module",
             "an object of type {}",
         ),
-        "forward_gives": _equal(
+        "forward_gives": equal(
             "logits and values, tensors of float32", "logits and values, two tensors of float32",
             "forward returns a pair: the logits first, then the values.", "no_pair",
         ),
-        "shape_of_the_logits": _equal(
+        "shape_of_the_logits": equal(
             logits_shape, f"logits of shape {logits_shape} for observations of shape {shape}",
             "For the logits only the last dimension changes, from O to A.",
             "wrong_logits_shape", "shape {}",
         ),
-        "shape_of_the_values": _equal(
+        "shape_of_the_values": equal(
             values_shape, f"values of shape {values_shape} for observations of shape {shape}",
             "One number for each observation: the last dimension goes, all others stay.",
             "values_keep_a_dimension" if leading else "wrong_values_shape", "shape {}",
@@ -79,17 +80,17 @@ def _network_case(
             "nn.Sequential or an nn.ModuleList), not in a plain list.",
             "mistake": "no_parameters",
         },
-        "parameters_made_later": _equal(
+        "parameters_made_later": equal(
             0, "all parameters made in __init__",
             "A layer made in forward is a new one each time, or unknown to the optimizer.",
             "layers_in_forward", "{} more after the first forward",
         ),
-        "repeats": _equal(
+        "repeats": equal(
             True, "the same answer for the same observations",
             "Is a layer made in forward, or is something random in it?",
             "another_answer_each_time", "another answer the second time",
         ),
-        "each_by_itself": _equal(
+        "each_by_itself": equal(
             [], "for each observation the answer it gets alone",
             "Nothing may mix the observations of a batch: look for dim=0, means over the batch, "
             "batch normalization.", "mixes_observations", "{} that depend on the others",
@@ -101,26 +102,26 @@ def _network_case(
     }  # fmt: skip
     if examine:
         expect |= {
-            "values_depend_on_the_observation": _equal(
+            "values_depend_on_the_observation": equal(
                 True, "values that differ from observation to observation",
                 "The critic has to look at the observation: is it fed with something else?",
                 "values_are_constant", "the same value everywhere",
             ),
-            "logits_depend_on_the_observation": _equal(
+            "logits_depend_on_the_observation": equal(
                 True, "logits that differ from observation to observation", "",
                 "logits_are_constant", "the same logits everywhere",
             ),
-            "values_follow_from_the_logits": _equal(
+            "values_follow_from_the_logits": equal(
                 False, "a critic with weights of its own",
                 "The value is an output of its own, not something computed from the logits.",
                 "values_from_logits", "values that are computed from the logits",
             ),
-            "numbers": _equal(
+            "numbers": equal(
                 "logits", "logits, which may be any numbers",
                 "Is there a softmax at the end? It belongs into the loss and the sampling.",
                 "softmax_at_the_end", "{}: no row has a negative number, and each sums to 1",
             ),
-            "values_of_both_signs": _equal(
+            "values_of_both_signs": equal(
                 True, "values that can be negative as well as positive",
                 "No activation after the critic's last linear layer.",
                 "activation_on_the_critic", "values of one sign only, whatever the weights",
@@ -144,34 +145,34 @@ def _network_case(
                 "say": "hardly any logit or value of exactly 0",
                 "hint": "No activation after a last linear layer.", "mistake": "activation_last",
             },
-            "gradient_of_the_values": _equal(
+            "gradient_of_the_values": equal(
                 True, "a gradient from the values to the critic's weights",
                 "Is there a detach, a no_grad, or numpy on the way to the values?",
                 "dead_critic", "none: the critic cannot learn",
             ),
-            "gradient_of_the_logits": _equal(
+            "gradient_of_the_logits": equal(
                 True, "a gradient from the logits to the actor's weights",
                 "Is there a detach, a no_grad, or numpy on the way to the logits?",
                 "dead_actor", "none: the actor cannot learn",
             ),
-            "without_gradient": _equal(
+            "without_gradient": equal(
                 [], "a gradient for every parameter that the answer depends on",
                 "Is there a detach, a no_grad, or numpy on the way?", "gradient_cut",
                 "none for {}",
             ),
-            "copy_of_its_parameters": _equal(
+            "copy_of_its_parameters": equal(
                 True, "the same answer after its parameters are copied to another network",
                 "Some of what it computes with is not among its parameters, so no optimizer "
                 "will train it.", "unregistered_layers", "another answer",
             ),
-            "straight": _equal(
+            "straight": equal(
                 [], "logits and values that are no straight line in the observation",
                 "Two linear layers in a row are one linear layer: put an activation between them.",
                 "no_activation", "a linear function for {}",
             ),
         }  # fmt: skip
         if hidden is not None:
-            expect["more_for_a_larger_hidden"] = _equal(
+            expect["more_for_a_larger_hidden"] = equal(
                 True, "more parameters when hidden is larger", "Is the width written into the "
                 "code as a number?", "hidden_ignored", "as many",
             )  # fmt: skip
@@ -229,7 +230,7 @@ def network_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
 
 def _advantage_case(name: str, returns: Array, values: Array, **kw: Any) -> dict:
-    returns, values = _f32(returns), _f32(values)
+    returns, values = f32(returns), f32(values)
     result = np.array([g - v for g, v in zip(returns, values, strict=True)])
     args = {"returns": tensor(returns), "values": tensor(values)}
     return call_case(name, args, result, {"values": None}, **kw)
@@ -290,10 +291,15 @@ def _td_case(
 ) -> dict:  # fmt: skip
     steps, envs = shape
     # next_values[t] is values[t + 1] where the episode goes on: one walk through the values.
-    walk = _f32(rng.normal(1.5, 2.0, (steps + 1, envs)) + np.linspace(-2, 2, steps + 1)[:, None])
+    walk = f32(rng.normal(1.5, 2.0, (steps + 1, envs)) + np.linspace(-2, 2, steps + 1)[:, None])
     values, next_values = walk[:-1], walk[1:].copy()
     # Where an episode ends the next observation is its last one, not the first of the next.
-    next_values[terminated] = _f32(rng.uniform(2.5, 6.0, int(terminated.sum())))
+    # So it is at a time limit, which this function is not told of.
+    limits = rng.random((steps, envs)) < 0.15
+    limits[(steps - 1) // 2, -1] = True
+    limits[-1] = False
+    next_values[terminated] = f32(rng.uniform(2.5, 6.0, int(terminated.sum())))
+    next_values[limits & ~terminated] += 4.0
     rewards = _both_signs(rng, steps * envs, 0.3, 2.0).reshape(shape)
     args = {
         "rewards": tensor(rewards),
@@ -356,7 +362,7 @@ def td_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
 
 def _value_case(name: str, values: Array, targets: Array, **kw: Any) -> dict:
-    values, targets = _f32(values), _f32(targets)
+    values, targets = f32(values), f32(targets)
     size, loss, slope = len(values), 0.0, np.zeros(len(values))
     for b in range(size):
         off = values[b] - targets[b]
@@ -400,14 +406,9 @@ def value_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 # --- categorical_entropy -------------------------------------------------------------------------
 
 
-def _log_softmax(logits: Array) -> Array:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def entropy_and_slope(logits: Array) -> tuple[Array, Array]:
     """H = -sum p log p of each row [B], and its gradient -p (log p + H) in the logits [B, A]."""
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     p = np.exp(log_p)
     terms = np.where(p > 0, p * np.maximum(log_p, -1e6), 0.0)
     entropy = -terms.sum(axis=1)
@@ -415,7 +416,7 @@ def entropy_and_slope(logits: Array) -> tuple[Array, Array]:
 
 
 def _entropy_case(name: str, logits: Array, room: dict | None = None, **kw: Any) -> dict:
-    logits = _f32(logits)
+    logits = f32(logits)
     entropy, slope = entropy_and_slope(logits)
     slope = weights(len(logits))[:, None] * slope
     case = call_case(
@@ -433,6 +434,8 @@ def entropy_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     extreme[1] = [1e3, 1e3, -1e3, -1e3]
     extreme[2] = -1e3
     extreme[3] = [0.0, 1e3, -1e3, 0.0]
+    close = rng.choice([-1.0, 1.0], (5, 1)) * np.array([[1e3], [1e3], [1e3], [60.0], [60.0]])
+    close = close + np.round(rng.uniform(-1.5, 1.5, (5, 4)), 1)
     # float32 knows numbers near 1000 to 6e-5, and whoever subtracts two of them keeps that.
     room = {"rtol": 1e-3, "atol": 5e-4}
     rare = np.log(np.array([[1.0, 1e-7, 1e-7], [1.0, 1e-7, 0.5], [1e-7, 1.0, 1e-7]]))
@@ -459,9 +462,13 @@ def entropy_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
             "logits of 1000 and -1000", extreme, room, aspect="extreme",
             about="logits of 1000 and -1000, where softmax gives exactly 0 and 1",
         ),
+        _entropy_case(
+            "large logits close together", close, room, aspect="extreme",
+            about="logits near 1000 and near -1000 that differ by little: only differences count",
+        ),
     ]  # fmt: skip
-    cases[-1]["aspects"] = {"grad:logits": "extreme"}
-    cases[-2]["aspects"] = {"grad:logits": "extreme"}
+    for case in cases[-3:]:
+        case["aspects"] = {"grad:logits": "extreme"}
     if not visible:
         cases.append(
             _entropy_case(
@@ -480,7 +487,7 @@ def a2c_by_hand(
 ) -> tuple[float, dict[str, float], Array, Array]:  # fmt: skip
     """Loss, its parts, and its gradients in the logits [B, A] and the values [B]."""
     size = len(actions)
-    log_p = _log_softmax(logits)
+    log_p = log_softmax(logits)
     entropies, entropy_slope = entropy_and_slope(logits)
     policy_slope = np.exp(log_p)
     policy = value = 0.0
@@ -501,7 +508,7 @@ def _a2c_case(
     value_coef: float, entropy_coef: float, *, aspect: str = "value", about: str = "",
     cpu_seconds: float | None = None, room: dict | None = None,
 ) -> dict:  # fmt: skip
-    logits, values, advantages, returns = map(_f32, (logits, values, advantages, returns))
+    logits, values, advantages, returns = map(f32, (logits, values, advantages, returns))
     args = {
         "logits": tensor(logits),
         "actions": tensor(actions, torch.int64),
@@ -520,7 +527,7 @@ def _a2c_case(
         tolerance=room,
     )  # fmt: skip
     expect = case["expect"]
-    pair = _equal(
+    pair = equal(
         "a loss and a dict", "a pair: the loss and a dict of its parts",
         "End with `return loss, {...}`.", "no_pair",
     )  # fmt: skip
@@ -543,9 +550,9 @@ def a2c_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
     def batch(size: int, n_actions: int) -> tuple[Array, ...]:
         returns = _both_signs(rng, size, 0.5, 4.0)
-        values = _f32(returns - rng.normal(0.5, 1.2, size))
+        values = f32(returns - rng.normal(0.5, 1.2, size))
         # Not returns - values: whoever works them out anew, or normalizes them, shows.
-        advantages = _f32(_both_signs(rng, size, 0.4, 2.5) + 0.3)
+        advantages = f32(_both_signs(rng, size, 0.4, 2.5) + 0.3)
         return (
             rng.normal(0.3, 1.2, (size, n_actions)), rng.integers(0, n_actions, size),
             values, advantages, returns,
@@ -585,8 +592,6 @@ def a2c_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 
 
 # ------------------------------------------------------------------------------------------------
-
-USUAL = {"value": 0.5, "gradient": 0.25, "corners": 0.1, "purity": 0.1, "cost": 0.05}
 
 EXERCISES = {
     "ActorCritic": Exercise(

@@ -14,16 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor
+from autograde.judge.spec import UNCHANGED, Exercise, call_case, f32, tensor
 from course_utils.checks.codec import array_from_plain, array_to_plain, encode_arguments
 from course_utils.checks.compare import ATOL, RTOL, arrays_close
 
 Array = np.ndarray
-
-
-def _f32(x: Any) -> Array:
-    """Round to the float32 that the student receives, then compute in float64."""
-    return np.asarray(x, dtype=np.float32).astype(np.float64)
 
 
 # --- gae -----------------------------------------------------------------------------------------
@@ -68,10 +63,10 @@ def _rollout(
     the next row belongs to a new episode.
     """
     steps, envs = terminated.shape
-    rewards = _f32(rng.normal(0.4, 1.2, (steps, envs)).round(digits))
-    values = _f32(rng.normal(0.8, 2.0, (steps + 1, envs)).round(digits))
+    rewards = f32(rng.normal(0.4, 1.2, (steps, envs)).round(digits))
+    values = f32(rng.normal(0.8, 2.0, (steps + 1, envs)).round(digits))
     final = rng.choice([-1.0, 1.0], (steps, envs)) * rng.uniform(1.0, 4.0, (steps, envs))
-    final = _f32(final.round(digits))
+    final = f32(final.round(digits))
     next_values = np.where(terminated | truncated, final, values[1:])
     return {"rewards": rewards, "values": values[:-1], "next_values": next_values}
 
@@ -327,7 +322,7 @@ def explained(predicted: Array, target: Array) -> float:
 
 
 def _explained_case(name: str, predicted: Array, target: Array, **kw: Any) -> dict:
-    predicted, target = _f32(predicted), _f32(target)
+    predicted, target = f32(predicted), f32(target)
     args = {"predicted": tensor(predicted), "target": tensor(target)}
     room = {"rtol": 5e-4, "atol": 2e-5}  # float32 variances, and the difference from 1
     return call_case(name, args, explained(predicted, target), number=True, tolerance=room, **kw)

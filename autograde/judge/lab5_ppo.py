@@ -12,22 +12,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograde.judge.spec import UNCHANGED, Exercise, call_case, tensor, weights
+from autograde.judge.spec import (
+    UNCHANGED,
+    USUAL,
+    Exercise,
+    call_case,
+    equal,
+    f32,
+    log_softmax,
+    tensor,
+    weights,
+)
 from course_utils.checks.codec import array_from_plain, array_to_plain, encode_arguments
 from course_utils.checks.drivers.lab5 import MAX_GRADIENTS, count_passes, minibatch_facts
 
 Array = np.ndarray
 
 
-def _f32(x: Any) -> Array:
-    """Round to the float32 that the student receives, then compute in float64."""
-    return np.asarray(x, dtype=np.float32).astype(np.float64)
-
-
 def _log_probs(rng: np.random.Generator, size: int, spread: float = 0.35) -> tuple[Array, Array]:
     """Draw new and old log-probabilities [size] whose ratio lies on all sides of the band."""
     old = -rng.uniform(0.3, 2.5, size)
-    return _f32(old + rng.normal(0.0, spread, size)), _f32(old)
+    return f32(old + rng.normal(0.0, spread, size)), f32(old)
 
 
 def _away_from_bounds(
@@ -36,7 +41,7 @@ def _away_from_bounds(
     """Draw log-probabilities whose ratio is not within rounding of 1 - epsilon or 1 + epsilon."""
     new, old = _log_probs(rng, size, spread)
     near = np.abs(np.abs(np.exp(new - old) - 1) - epsilon) < 1e-3
-    return _f32(np.where(near, old, new)), old
+    return f32(np.where(near, old, new)), old
 
 
 def _advantages(rng: np.random.Generator, size: int) -> Array:
@@ -44,7 +49,7 @@ def _advantages(rng: np.random.Generator, size: int) -> Array:
     sign = rng.choice([-1.0, 1.0], size)
     if size > 1:
         sign[:2] = [1.0, -1.0]
-    return _f32(sign * rng.uniform(0.4, 2.5, size) + 0.1)
+    return f32(sign * rng.uniform(0.4, 2.5, size) + 0.1)
 
 
 def _epsilon(rng: np.random.Generator) -> float:
@@ -59,7 +64,7 @@ def _narrow_and_wide(rng: np.random.Generator) -> tuple[float, float]:
 def _six_ratios(rng: np.random.Generator, epsilon: float) -> Array:
     """Draw a ratio [6] in each region: below, inside and above the band, for A > 0 and A < 0."""
     steps = np.array([-2.0, 0.8, 2.0, -2.0, -0.8, 2.0]) * rng.uniform(0.95, 1.05, 6)
-    return _f32(1 + steps * epsilon)
+    return f32(1 + steps * epsilon)
 
 
 # --- probability_ratio ---------------------------------------------------------------------------
@@ -82,12 +87,12 @@ def ratio_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     ]
     _, old = _log_probs(rng, 5)
     cases.append(_ratio_case("nothing changed yet", old, old, aspect="corners"))
-    far = _f32(old + np.array([-4.5, -3.0, 0.1, 2.5, 3.5]))
+    far = f32(old + np.array([-4.5, -3.0, 0.1, 2.5, 3.5]))
     cases.append(_ratio_case("ratios far from 1", far, old, aspect="corners"))
-    old = _f32(-rng.uniform(110.0, 150.0, 5))
+    old = f32(-rng.uniform(110.0, 150.0, 5))
     cases.append(
         _ratio_case(
-            "very unlikely actions", _f32(old + rng.normal(0, 0.5, 5)), old, aspect="corners",
+            "very unlikely actions", f32(old + rng.normal(0, 0.5, 5)), old, aspect="corners",
             about="log-probabilities near -120, whose exp is 0 in float32",
         )
     )  # fmt: skip
@@ -142,9 +147,9 @@ def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     narrow, wide = _narrow_and_wide(rng)
     for name, epsilon in (("the six regions", wide), ("another epsilon", narrow)):
         ratio = _six_ratios(rng, epsilon)
-        old = _f32(-rng.uniform(0.4, 2.0, 6))
-        new = _f32(old + np.log(ratio))
-        advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
+        old = f32(-rng.uniform(0.4, 2.0, 6))
+        new = f32(old + np.log(ratio))
+        advantages = f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
         about = "advantages of both signs; ratios below, inside and above the band"
         cases.append(_surrogate_case(name, new, old, advantages, epsilon, about=about))
     epsilon = _epsilon(rng)
@@ -157,12 +162,12 @@ def surrogate_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         ("A < 0 and the ratio far above the band", 6.0, -1.0),
         ("A < 0 and the ratio far below the band", 0.4, -1.0),
     ):
-        old = _f32(-rng.uniform(0.9, 2.0, 1))
-        new = _f32(old + np.log(factor * (1 + rng.uniform(-0.1, 0.1))))
-        a = _f32(sign * rng.uniform(0.5, 2.0, 1))
+        old = f32(-rng.uniform(0.9, 2.0, 1))
+        new = f32(old + np.log(factor * (1 + rng.uniform(-0.1, 0.1))))
+        a = f32(sign * rng.uniform(0.5, 2.0, 1))
         cases.append(_surrogate_case(name, new, old, a, _epsilon(rng)))
-    old = _f32(-rng.uniform(110.0, 150.0, 5))
-    new = _f32(old + rng.choice([-0.5, 0.03, 0.5], 5))
+    old = f32(-rng.uniform(110.0, 150.0, 5))
+    new = f32(old + rng.choice([-0.5, 0.03, 0.5], 5))
     cases.append(
         _surrogate_case(
             "very unlikely actions", new, old, _advantages(rng, 5), 0.2, aspect="corners",
@@ -213,23 +218,23 @@ def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     narrow, wide = _narrow_and_wide(rng)
     for name, epsilon in (("the six regions", wide), ("another epsilon", narrow)):
         ratio = _six_ratios(rng, epsilon)
-        advantages = _f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
+        advantages = f32(np.array([1, 1, 1, -1, -1, -1]) * rng.uniform(0.5, 2.0, 6))
         about = "advantages of both signs; ratios below, inside and above the band"
         cases.append(_has_gradient_case(name, ratio, advantages, epsilon, about=about))
     epsilon = _epsilon(rng)
     new, old = _away_from_bounds(rng, 11, epsilon)
     cases.append(
-        _has_gradient_case("a batch", _f32(np.exp(new - old)), _advantages(rng, 11), epsilon)
+        _has_gradient_case("a batch", f32(np.exp(new - old)), _advantages(rng, 11), epsilon)
     )
-    zeros = _f32([0.0, 0.0, 0.0, 1.5e-3, -0.7e-3])
-    ratio = _f32([0.5, 1.01, 1.6, 0.6, 1.7])
+    zeros = f32([0.0, 0.0, 0.0, 1.5e-3, -0.7e-3])
+    ratio = f32([0.5, 1.01, 1.6, 0.6, 1.7])
     cases.append(
         _has_gradient_case("some advantages are zero", ratio, zeros, 0.25, aspect="corners")
     )
     for ratio_of_one, advantage in ((1.5, 1.0), (0.5, 1.0)):
         cases.append(
             _has_gradient_case(
-                f"one sample, ratio {ratio_of_one}", _f32([ratio_of_one]), _f32([advantage]), 0.2,
+                f"one sample, ratio {ratio_of_one}", f32([ratio_of_one]), f32([advantage]), 0.2,
                 aspect="corners",
             )
         )  # fmt: skip
@@ -237,7 +242,7 @@ def has_gradient_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         new, old = _away_from_bounds(rng, 5000, 0.2)
         cases.append(
             _has_gradient_case(
-                "a large batch", _f32(np.exp(new - old)), _advantages(rng, 5000), 0.2,
+                "a large batch", f32(np.exp(new - old)), _advantages(rng, 5000), 0.2,
                 aspect="cost", cpu_seconds=2.0,
             )
         )  # fmt: skip
@@ -268,10 +273,10 @@ def kl_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
     cases.append(_kl_case("mostly more likely now", np.maximum(new, old) + 0.25, old))
     cases.append(_kl_case("a batch of one", *_log_probs(rng, 1, 0.8), aspect="corners"))
     cases.append(_kl_case("nothing changed", old, old, aspect="corners"))
-    old = _f32(-rng.uniform(110.0, 150.0, 5))
+    old = f32(-rng.uniform(110.0, 150.0, 5))
     cases.append(
         _kl_case(
-            "very unlikely actions", _f32(old + rng.normal(0, 0.5, 5)), old, aspect="corners",
+            "very unlikely actions", f32(old + rng.normal(0, 0.5, 5)), old, aspect="corners",
             about="log-probabilities near -120, whose exp is 0 in float32",
         )
     )  # fmt: skip
@@ -314,7 +319,7 @@ def _draw_values(rng: np.random.Generator, size: int, epsilon: float) -> tuple[A
         clipped = old + np.clip(values - old, -epsilon, epsilon)
         tie = np.abs((values - returns) ** 2 - (clipped - returns) ** 2) < 1e-3
         if not (np.abs(change - epsilon) < 1e-3).any() and not (tie & (change > epsilon)).any():
-            return _f32(values), _f32(old), _f32(returns)
+            return f32(values), f32(old), f32(returns)
 
 
 def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
@@ -326,13 +331,13 @@ def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         cases.append(_value_case(name, *_draw_values(rng, size, epsilon), epsilon))
     cases.append(_value_case("another batch", *_draw_values(rng, 11, 0.15), 0.15))
     e = 0.25
-    old = _f32([1.0, 1.0, 1.0, 1.0, 1.0])
-    values = _f32([1.125, 2.0, 2.0, 0.0, 0.0])
-    returns = _f32([3.0, 3.0, -1.0, 3.0, -1.0])
+    old = f32([1.0, 1.0, 1.0, 1.0, 1.0])
+    values = f32([1.125, 2.0, 2.0, 0.0, 0.0])
+    returns = f32([3.0, 3.0, -1.0, 3.0, -1.0])
     about = "the value moved a little; too far toward the return; too far away from it"
     cases.append(_value_case("every side of the clip", values, old, returns, e, about=about))
     cases.append(
-        _value_case("a batch of one", _f32([2.0]), _f32([1.0]), _f32([3.0]), e, aspect="corners")
+        _value_case("a batch of one", f32([2.0]), f32([1.0]), f32([3.0]), e, aspect="corners")
     )
     if not visible:
         drawn = _draw_values(rng, 500, 0.2)
@@ -344,30 +349,26 @@ def value_loss_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 # --- minibatch_indices ---------------------------------------------------------------------------
 
 
-def _equal(value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"):
-    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
-
-
 def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, aspect: str) -> dict:
     seeds = rng.integers(1, 2**31, 2)
     full, rest = divmod(size, part)
     sizes = [part] * full + ([rest] if rest else [])
     expect = {
-        "ended": _equal(
+        "ended": equal(
             True, "a sequence that ends", "It must end when every index was used once.",
             "never_ends",
         ),
-        "items": _equal(
+        "items": equal(
             ["tensor of int64, 1-d"], "tensors of int64, each of shape [M]",
             "Hand out one tensor of indices per minibatch. (A `return` inside a loop ends the "
             "function at once; `yield` does not.)", "wrong_items",
         ),
-        "out_of_range": _equal(0, f"indices from 0 to {size - 1}", "", "out_of_range"),
-        "repeated": _equal(
+        "out_of_range": equal(0, f"indices from 0 to {size - 1}", "", "out_of_range"),
+        "repeated": equal(
             0, "no index twice", "Each index belongs to exactly one minibatch.", "repeated_indices",
             "{} repeated",
         ),
-        "missing": _equal(
+        "missing": equal(
             0, "every index once", "The last, smaller minibatch counts too.", "missing_indices",
             "{} missing",
         ),
@@ -379,20 +380,20 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
     aspects: dict[str, str] = {}
     if size > 10:  # an honest shuffle of 11 leaves the order as it was once in 40 million
         expect |= {
-            "in_order": _equal(
+            "in_order": equal(
                 False, "a shuffled order", "Neighbors in time are alike; mix them.", "not_shuffled",
                 "the order 0, 1, 2, ...",
             ),
-            "same_seed_same_batches": _equal(
+            "same_seed_same_batches": equal(
                 True, "the same minibatches for the same seed",
                 "Draw from the generator that is passed in, not from the global one.",
                 "ignores_generator", "other minibatches",
             ),
-            "next_call_same_batches": _equal(
+            "next_call_same_batches": equal(
                 False, "fresh minibatches at the next call",
                 "Each epoch deserves a new order.", "same_order_every_call", "the same ones again",
             ),
-            "other_seed_same_batches": _equal(
+            "other_seed_same_batches": equal(
                 False, "other minibatches for another seed",
                 "Draw from the generator that is passed in.", "ignores_seed", "the same ones",
             ),
@@ -410,7 +411,7 @@ def _minibatch_case(name: str, rng: np.random.Generator, size: int, part: int, a
                 "mistake": "barely_shuffled",
             }  # fmt: skip
         if 2 * part <= size:
-            expect["neighbors_stay_together"] = _equal(
+            expect["neighbors_stay_together"] = equal(
                 False, "samples from all over the batch in a minibatch",
                 "Shuffle the samples across minibatches, not only within them.",
                 "shuffled_in_blocks", "minibatches that are stretches of neighbors",
@@ -459,7 +460,7 @@ def complete_minibatches(case: dict, entry: dict) -> None:
         return
     draws, facts = entry["facts"].get("draws"), entry["facts"]
     if draws is None:  # the driver leaves them out where there are far too many
-        case["expect"]["draws"] = _equal(
+        case["expect"]["draws"] = equal(
             "the indices", "every index once", "Each index belongs to exactly one minibatch.",
             "repeated_indices", "far more indices",
         )  # fmt: skip
@@ -505,11 +506,6 @@ def schedule_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
 OBS, ACTIONS = 6, 5
 
 
-def _log_softmax(logits: Array) -> Array:
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
 def ppo_gradients(
     policy: Array, value: Array, batch: dict[str, Array], config: dict, ddof: int = 1,
     advantages: Array | None = None, entropy_sign: float = 1.0,
@@ -521,7 +517,7 @@ def ppo_gradients(
     """
     obs, actions = batch["obs"], batch["actions"].astype(int)
     size = len(obs)
-    log_p = _log_softmax(obs @ policy)
+    log_p = log_softmax(obs @ policy)
     p = np.exp(log_p)
     new = log_p[np.arange(size), actions]
     log_ratio = new - batch["log_probs"]
@@ -556,17 +552,17 @@ def _rollout(rng: np.random.Generator, size: int) -> tuple[dict[str, Array], Arr
     """Draw a flat rollout and the weights of the probe model, some ratios outside the band."""
     obs = rng.normal(0.0, 1.0, (size, OBS))
     obs[:, 0] = rng.permutation(np.linspace(-1.0, 1.0, size))
-    obs = _f32(obs)
-    policy, value = _f32(rng.normal(0, 0.6, (OBS, ACTIONS))), _f32(rng.normal(0, 0.6, OBS))
+    obs = f32(obs)
+    policy, value = f32(rng.normal(0, 0.6, (OBS, ACTIONS))), f32(rng.normal(0, 0.6, OBS))
     actions = rng.integers(0, ACTIONS, size)
-    log_p = _log_softmax(obs @ policy)[np.arange(size), actions]
+    log_p = log_softmax(obs @ policy)[np.arange(size), actions]
     rollout = {
         "obs": obs,
         "actions": actions,
-        "log_probs": _f32(log_p - rng.choice([-0.5, -0.25, -0.04, 0.03, 0.24, 0.45], size)),
+        "log_probs": f32(log_p - rng.choice([-0.5, -0.25, -0.04, 0.03, 0.24, 0.45], size)),
         "advantages": _advantages(rng, size),
-        "returns": _f32(rng.normal(0.5, 1.5, size)),
-        "values": _f32(obs @ value + rng.normal(0, 0.2, size)),
+        "returns": f32(rng.normal(0.5, 1.5, size)),
+        "values": f32(obs @ value + rng.normal(0, 0.2, size)),
     }
     return rollout, policy, value
 
@@ -601,8 +597,8 @@ def _update_case(
     per_epoch = -(-size // config["minibatch_size"])
     steps = per_epoch * config["epochs"]
     expect = {
-        "statistics": _equal("dict", "a dict of statistics", "", "wrong_kind"),
-        "steps": _equal(
+        "statistics": equal("dict", "a dict of statistics", "", "wrong_kind"),
+        "steps": equal(
             steps, f"{steps} optimizer step{'s' * (steps > 1)}: {config['epochs']} epoch"
             f"{'s' * (config['epochs'] > 1)} of {per_epoch} minibatch{'es' * (per_epoch > 1)}",
             "Each minibatch of each epoch ends in one step of the optimizer.", "wrong_step_count",
@@ -678,8 +674,8 @@ def _expect_passes(case: dict, size: int) -> dict:
         "rows_per_step": {
             "is": "any",
             "of": [
-                _equal(sizes, f"minibatches of sizes {sizes}", "", "wrong_minibatches"),
-                _equal(whole, "the whole batch each time"),
+                equal(sizes, f"minibatches of sizes {sizes}", "", "wrong_minibatches"),
+                equal(whole, "the whole batch each time"),
             ],
         },
         "passes": {
@@ -693,24 +689,24 @@ def _expect_passes(case: dict, size: int) -> dict:
         case["expect"]["same_order_each_epoch"] = {
             "is": "any",
             "of": [
-                _equal(
+                equal(
                     False, "a fresh order in each epoch",
                     "Ask for new minibatches inside the loop over epochs.",
                     "same_order_each_epoch", "the same minibatches again",
                 ),
-                _equal(None, "whole batches"),
+                equal(None, "whole batches"),
             ],
         }  # fmt: skip
     # Not expected, because it depends on the order, but it tells two mistakes apart.
     case["compare"] = ["step 1, policy gradient"]
     if case["args"]["repeat"]:
         case["expect"] |= {
-            "same_seed_same_result": _equal(
+            "same_seed_same_result": equal(
                 True, "the same result for the same seed",
                 "Pass the generator on to everything that draws.", "ignores_generator",
                 "another one",
             ),
-            "other_seed_same_result": _equal(
+            "other_seed_same_result": equal(
                 False, "other minibatches for another seed", "", "ignores_seed", "the same result",
             ),
         }  # fmt: skip
@@ -761,7 +757,7 @@ def update_cases(rng: np.random.Generator, visible: bool) -> list[dict]:
         "a minibatch of one", rng, "corners", "the last minibatch holds one sample", size=5,
         minibatch_size=2, normalize_advantages=True,
     )  # fmt: skip
-    one["expect"]["finite"] = _equal(
+    one["expect"]["finite"] = equal(
         True, "parameters that are numbers",
         "The standard deviation of one number is NaN; guard against it.", "nan_for_one", "NaN",
     )  # fmt: skip
@@ -903,7 +899,7 @@ def complete_update(case: dict, entry: dict) -> None:
     if config["normalize_advantages"]:
         close = np.allclose(np.concatenate(got), np.concatenate(whole), rtol=1e-2, atol=1e-4)
         entry["facts"]["normalized_over"] = "the whole batch" if close else "each minibatch"
-        case["expect"]["normalized_over"] = _equal(
+        case["expect"]["normalized_over"] = equal(
             "each minibatch", "advantages normalized over each minibatch", "",
             "normalizes_whole_batch", "over {}",
         )  # fmt: skip
@@ -924,7 +920,7 @@ def _expect_no_whole_batches(case: dict, entry: dict) -> None:
             same |= all(map(lambda a, b: np.allclose(a, b, rtol=1e-2, atol=1e-4), got, wanted))
         whole = whole and same
     entry["facts"]["loss_over"] = "the whole batch" if whole else "a minibatch"
-    case["expect"]["loss_over"] = _equal(
+    case["expect"]["loss_over"] = equal(
         "a minibatch", "a loss over one minibatch at each step",
         "Is every tensor of the batch indexed?", "wrong_minibatches", "over {}",
     )  # fmt: skip
@@ -938,8 +934,6 @@ def _flat_gradient(plain: dict | None, like: Array) -> Array:
         raise ValueError("a gradient of another shape than its parameter")
     return gradient.reshape(-1)
 
-
-USUAL = {"value": 0.5, "gradient": 0.25, "corners": 0.1, "purity": 0.1, "cost": 0.05}
 
 EXERCISES = {
     "probability_ratio": Exercise(ratio_cases, USUAL),

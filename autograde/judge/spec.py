@@ -23,6 +23,10 @@ UNCHANGED = {
 }
 
 
+USUAL = {"value": 0.5, "gradient": 0.25, "corners": 0.1, "purity": 0.1, "cost": 0.05}
+"""The weights of a differentiable function without anything special."""
+
+
 @dataclass(frozen=True)
 class Exercise:
     """A hidden test.
@@ -49,6 +53,24 @@ def generator(seed: int, exercise: str) -> np.random.Generator:
 def tensor(values: Any, dtype: torch.dtype = torch.float32) -> torch.Tensor:
     """Build an input tensor of the dtype the conventions ask for."""
     return torch.tensor(np.asarray(values), dtype=dtype)
+
+
+def f32(x: Any) -> np.ndarray:
+    """Round to the float32 that the student receives, then compute in float64."""
+    return np.asarray(x, dtype=np.float32).astype(np.float64)
+
+
+def log_softmax(logits: np.ndarray) -> np.ndarray:
+    """Logarithms of the probabilities of each row of logits [..., A]."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def equal(
+    value: Any, say: str, hint: str = "", mistake: str | None = None, got: str = "{}"
+) -> dict:
+    """The expectation that a fact has exactly this value; ``say`` is how a message puts it."""
+    return {"is": "equal", "value": value, "say": say, "hint": hint, "mistake": mistake, "got": got}
 
 
 def call_case(

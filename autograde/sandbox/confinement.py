@@ -297,6 +297,8 @@ def init(request, report, run_kernel):
     # their place, so the trusted side cannot be led to a socket of somebody else.
     _remount_read_only(JOB)
     _give_up_rights(uid)
+    # After a change of the user, which clears it: where the server is killed, its kernels end too.
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     prctl(PR_SET_DUMPABLE, 0)  # the student's processes have the same uid, and may not look in
 
     def interrupt(number, frame):

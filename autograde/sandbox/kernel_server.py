@@ -363,14 +363,18 @@ def serve(config):
     server = Server(config)
     reply = {"ok": True, "threads": threads, "warm_s": time.monotonic() - started}
     reply["course_utils"] = reason
-    while True:
-        answers.write(json.dumps(reply).encode() + b"\n")
-        answers.flush()
-        line = requests.readline()
-        if not line:
-            break
-        reply = server.answer(json.loads(line))
-    server.close()
+    try:
+        while True:
+            answers.write(json.dumps(reply).encode() + b"\n")
+            answers.flush()
+            line = requests.readline()
+            if not line:
+                break
+            reply = server.answer(json.loads(line))
+    except BrokenPipeError:
+        pass  # whoever asked was killed while this was answering
+    finally:
+        server.close()
     os._exit(0)  # taking down all that was imported would take longer than a kernel's start
 
 

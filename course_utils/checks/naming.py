@@ -156,7 +156,7 @@ def _relation(
         sizes.append(_batch(case))
     if len(factors) < 2 or not any(d.fact == "result" for d in found):
         return None
-    if np.allclose(factors, sizes, rtol=2e-3):
+    if np.allclose(factors, sizes, rtol=2e-3) and not np.allclose(factors, 1, rtol=2e-3):
         return "sum_not_mean", "It is the sum over the batch where the mean is due."
     if np.ptp(factors) <= 2e-3 * abs(factors[0]) and abs(factors[0] - 1) > 2e-3:
         return "constant_factor", f"It is {factors[0]:.4g} times what is due, on every input."

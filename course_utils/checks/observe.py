@@ -213,7 +213,7 @@ def describe(value: Any, depth: int = 0) -> Any:
 def snapshot(value: Any) -> Any:
     """Copy an argument so that it can be compared after the call."""
     if isinstance(value, torch.Tensor):
-        return value.detach().clone()
+        return value.detach().clone().requires_grad_(value.requires_grad)
     if isinstance(value, torch.Generator):
         return None
     return copy.deepcopy(value)
@@ -224,8 +224,10 @@ def unchanged(value: Any, before: Any) -> bool:
     if isinstance(value, torch.Generator):
         return True
     if isinstance(value, torch.Tensor):
-        now = value.detach()
-        if now.shape != before.shape or now.dtype != before.dtype:
+        now, lost = value.detach(), before.requires_grad and not value.requires_grad
+        before = before.detach()
+        # Cut off from its graph in place (detach_), it is of no use to the caller any more.
+        if lost or now.shape != before.shape or now.dtype != before.dtype:
             return False
         return torch.equal(now, before) or bool(
             torch.all((now == before) | (torch.isnan(now.double()) & torch.isnan(before.double())))

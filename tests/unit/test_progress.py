@@ -179,6 +179,7 @@ def test_pages_are_in_step_with_their_source():
 
 def test_the_readme_lists_the_labs_of_the_map():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
+    text = text.split("## For students")[1].split("\n## ")[0]
     rows = [line.split("|") for line in text.splitlines() if line.startswith("| `lab")]
     listed = [(row[1].strip(" `"), float(row[2]), row[4].strip()) for row in rows]
     labs = [(e["lab"], e["minutes"] / 60, e["after"]) for e in progress.course_map()]

@@ -411,28 +411,28 @@ def test_an_answer_anywhere_is_found_and_its_file_named(what, built):
     name, plant = PLANTED[what]
     made = bundle.make(built, LAB)
     plant(made.files)
-    found = release.given_away(built, made)
+    found = release.given_away(built, made, {})
     assert found and all(line.startswith(f"{name}: ") for line in found), found
 
 
 def test_a_clean_bundle_gives_nothing_away_and_worked_code_of_an_earlier_lab_may_be_there(built):
-    assert release.given_away(built, bundle.make(built, LAB)) == []
+    assert release.given_away(built, bundle.make(built, LAB), {}) == []
     # mini_lab2 shows the answer of mini_lab
     made = bundle.make(built, NEXT)
     assert b"result = x * x" in made.files[f"notebooks/{NEXT}/{NEXT}.ipynb"]
-    assert release.given_away(built, made) == []
+    assert release.given_away(built, made, {}) == []
     # but outside the notebook it is an answer
     made.files["course_utils/tools.py"] += (
         b"\n\ndef square(u):\n    v = u * u\n    return float(v)\n"
     )
-    assert release.given_away(built, made)
+    assert release.given_away(built, made, {})
 
 
 def test_what_is_encoded_is_not_found(built):
     """Known and documented: the search reads text; it does not decode."""
     made = bundle.make(built, LAB)
     made.files["README.md"] += base64.b64encode(ANSWER.encode())
-    assert release.given_away(built, made) == []
+    assert release.given_away(built, made, {}) == []
 
 
 def break_it(course, what: str) -> str:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 from autograde import execution
@@ -137,6 +138,36 @@ def test_kernel_behind_every_wall(wall):
         session.close()
         assert not kernel.folder.exists()
         assert not kernel.usage()["alive"]
+    finally:
+        server.close()
+
+
+@pytest.mark.parametrize("end", ["whoever asked is gone", "the server is killed"])
+@pytest.mark.parametrize("wall", WALLS)
+def test_kernels_end_with_their_server(wall, end):
+    started = []
+
+    def start():  # in a thread, whose end is not that of the process: nothing dies with it
+        started.append(launcher.KernelServer(wall, warm=False))
+        started[0].spawn(LIMITS)
+
+    thread = threading.Thread(target=start)
+    thread.start()
+    thread.join()
+    (server,) = started
+    try:
+        outer = psutil.Process(server.process.pid)
+        family = [outer, *outer.children(recursive=True)]
+        assert len(family) >= 4  # the wall, the server, the kernel's first process, the kernel
+        if end == "the server is killed":
+            names = ("bwrap", "unshare")
+            next(p for p in family if p.name() not in names).kill()
+        else:
+            server.process.stdout.close()
+            server.process.stdin.write(b'{"op": "usage", "id": "none"}\n')
+            server.process.stdin.flush()
+        _, alive = psutil.wait_procs(family, timeout=30)
+        assert not alive
     finally:
         server.close()
 
