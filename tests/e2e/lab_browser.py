@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -337,3 +338,105 @@ class LabPage:
         path = ARTIFACTS / f"{name}.png"
         self.page.screenshot(path=path)
         return path
+
+
+@contextlib.contextmanager
+def opened(browser, server: Server, content: dict, lab: str, name: str, height: int = 1000):
+    """A notebook open in JupyterLab; on the way out, that the browser had nothing to complain.
+
+    It is NAME/LAB.ipynb in the server's folder. If something fails,
+    tests/artifacts/browser/failed_NAME.png shows what the page looked like.
+    """
+    path = server.workspace / name / f"{lab}.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps(content), encoding="utf-8")
+    page = LabPage(browser, server, f"{name}/{lab}.ipynb", viewport=(1280, height))
+    try:
+        yield page
+        assert page.trouble == []
+    except BaseException:
+        with contextlib.suppress(Exception):
+            page.screenshot(f"failed_{name}")
+        raise
+    finally:
+        page.close()
+
+
+def outputs(cell: dict, kind: str) -> list[dict]:
+    """A cell's outputs of one type: error, stream, display_data."""
+    return [output for output in cell["outputs"] if output["output_type"] == kind]
+
+
+def printed(cell: dict, stream: str = "stdout") -> str:
+    """What a cell has printed."""
+    return "".join(
+        "".join(output["text"]) for output in outputs(cell, "stream") if output["name"] == stream
+    )
+
+
+def run_between(lab: LabPage, first: int, last: int) -> None:
+    """Run code cells one after the other; only test cells may show an error."""
+    for cell in lab.cells()[first : last + 1]:
+        if cell["type"] == "code":
+            done = lab.run_cell(cell["index"])
+            if not done["grade_id"].startswith("test_"):
+                assert outputs(done, "error") == [], done["source"]
+                assert printed(done, "stderr") == "", done["source"]
+
+
+def position(lab: LabPage) -> dict:
+    """What must stay as it is while a slider moves: the page's place, what has run, the mode."""
+    return lab.page.evaluate(
+        """() => ({
+          // Not scrollTop, which JupyterLab corrects when cells far above get their height.
+          top: Math.round(window.course.notebook().activeCell.node.getBoundingClientRect().top),
+          counts: window.course.cells().map((cell) => cell.count),
+          prompts: window.course.cells().map((cell) => cell.prompt),
+          cells: window.course.notebook().widgets.length,
+          active: window.course.notebook().activeCellIndex,
+          mode: window.course.notebook().mode,
+        })"""
+    )
+
+
+def drawing(lab: LabPage, cell: int) -> dict:
+    """What a slider figure shows: the paths of its series, its words, its sliders' positions."""
+    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
+    return lab.page.evaluate(
+        """(index) => {
+          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
+          const paths = (kind) => [...root.querySelectorAll(`g .${kind}`)]
+            .map((node) => node.getAttribute('d'));
+          return {
+            bars: paths('bars'), lines: paths('line'), points: paths('points'),
+            marks: paths('marks'),
+            label: root.querySelector('svg').getAttribute('aria-label'),
+            reading: root.querySelector('output').textContent,
+            fact: root.querySelector('.fact')?.textContent ?? '',
+            texts: [...root.querySelectorAll('input')].map((i) => i.getAttribute('aria-valuetext')),
+          };
+        }""",
+        cell,
+    )
+
+
+def press(lab: LabPage, cell: int, slider: str, key: str, until: str) -> dict:
+    """Reach the slider by Tab, press a key; the drawing once its reading holds the text."""
+    handle = lab.cell(cell).get_by_role("slider", name=re.compile(f"^{slider}"))
+    lab.cell(cell).locator(".slider-figure svg").first.click()
+    for _ in range(10):
+        lab.page.keyboard.press("Tab")
+        if handle.evaluate("(node) => node === document.activeElement"):
+            break
+    else:
+        raise AssertionError(f"ten times Tab does not reach the slider {slider}")
+    place = position(lab)
+    lab.page.keyboard.press(key)
+    lab.wait(
+        """([index, text]) => window.course.notebook().widgets[index].node
+          .querySelector('.slider-figure output').textContent.includes(text)""",
+        [cell, until],
+        timeout=20 * SECOND,
+    )
+    assert position(lab) == place
+    return drawing(lab, cell)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-
 import pytest
-from lab_browser import ROOT, SECOND, LabPage
+from lab_browser import ROOT, drawing, opened, outputs, press, run_between
 from test_lab1 import LAB, notebook
-from test_lab_in_browser import check_images, check_prose, message, outputs, position, printed
+from test_lab_in_browser import check_images, check_prose, message
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.slow]
 
@@ -29,59 +25,6 @@ def write(lab, sources: dict[str, str]) -> None:
         }""",
         sources,
     )
-
-
-def run_between(lab, first: int, last: int) -> None:
-    """Run code cells one after the other; only test cells may show an error."""
-    for cell in lab.cells()[first : last + 1]:
-        if cell["type"] == "code":
-            done = lab.run_cell(cell["index"])
-            if not done["grade_id"].startswith("test_"):
-                assert outputs(done, "error") == [], done["source"]
-                assert printed(done, "stderr") == "", done["source"]
-
-
-def drawing(lab, cell) -> dict:
-    """What a slider figure shows: the paths of its series, its words, its sliders' positions."""
-    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
-    return lab.page.evaluate(
-        """(index) => {
-          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
-          const paths = (kind) => [...root.querySelectorAll(`g .${kind}`)]
-            .map((node) => node.getAttribute('d'));
-          return {
-            bars: paths('bars'), lines: paths('line'), points: paths('points'),
-            marks: paths('marks'),
-            label: root.querySelector('svg').getAttribute('aria-label'),
-            reading: root.querySelector('output').textContent,
-            fact: root.querySelector('.fact')?.textContent ?? '',
-            texts: [...root.querySelectorAll('input')].map((i) => i.getAttribute('aria-valuetext')),
-          };
-        }""",
-        cell,
-    )
-
-
-def press(lab, cell, slider: str, key: str, until: str) -> dict:
-    """Reach the slider by Tab, press a key; the drawing once its reading holds the text."""
-    handle = lab.cell(cell).get_by_role("slider", name=re.compile(f"^{slider}"))
-    lab.cell(cell).locator(".slider-figure svg").first.click()
-    for _ in range(10):
-        lab.page.keyboard.press("Tab")
-        if handle.evaluate("(node) => node === document.activeElement"):
-            break
-    else:
-        raise AssertionError(f"ten times Tab does not reach the slider {slider}")
-    place = position(lab)
-    lab.page.keyboard.press(key)
-    lab.wait(
-        """([index, text]) => window.course.notebook().widgets[index].node
-          .querySelector('.slider-figure output').textContent.includes(text)""",
-        [cell, until],
-        timeout=20 * SECOND,
-    )
-    assert position(lab) == place
-    return drawing(lab, cell)
 
 
 def untouched(lab, bandit: int) -> None:
@@ -149,9 +92,7 @@ def test_the_lab_as_a_student_meets_it(chromium, server):
         for cell in notebook(solved=True)["cells"]
         if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code"
     }
-    (server.workspace / f"{LAB}.ipynb").write_text(json.dumps(notebook(solved=False)), "utf-8")
-    lab = LabPage(chromium, server, f"{LAB}.ipynb", viewport=(1280, 1000))
-    try:
+    with opened(chromium, server, notebook(solved=False), LAB, "lab1") as lab:
         bandit, spread = lab.find(line=BANDIT), lab.find(line=SPREAD)
         untouched(lab, bandit)
         one_sign_wrong(lab, solution, bandit)
@@ -164,10 +105,3 @@ def test_the_lab_as_a_student_meets_it(chromium, server):
                 lab.screenshot(f"lab1_{theme.lower()}_{name}")
         sliders(lab, bandit, spread)
         check_images(lab)
-        assert lab.trouble == []
-    except BaseException:
-        with contextlib.suppress(Exception):
-            lab.screenshot("failed_lab1")
-        raise
-    finally:
-        lab.close()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import resource
 import uuid
 
 import pytest
-from lab_browser import ROOT, SECOND, LabPage
+from lab_browser import ROOT, SECOND, drawing, opened, outputs, printed, run_between
 from test_lab5 import run_all
-from test_lab_in_browser import check_images, check_prose, check_replay, message, outputs, printed
+from test_lab_in_browser import check_images, check_prose, check_replay, message
 
 from autograde import build, judge
 from autograde.corpus import solved_notebook
@@ -113,48 +112,6 @@ def code_cell(source: str) -> dict:
 # --- in the browser --------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def opened(chromium, server, content, name):
-    """The notebook open in JupyterLab; on the way out, that the browser had nothing to complain."""
-    path = server.workspace / name / f"{LAB}.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps(content), encoding="utf-8")
-    lab = LabPage(chromium, server, f"{name}/{LAB}.ipynb", viewport=(1280, 1000))
-    try:
-        yield lab
-        assert lab.trouble == []
-    except BaseException:
-        with contextlib.suppress(Exception):
-            lab.screenshot(f"failed_{name}")
-        raise
-    finally:
-        lab.close()
-
-
-def run_up_to(lab, last: int) -> None:
-    for cell in lab.cells():
-        if cell["type"] == "code" and cell["index"] <= last:
-            done = lab.run_cell(cell["index"])
-            if not done["grade_id"].startswith("test_"):
-                assert outputs(done, "error") == [], done["source"]
-                assert printed(done, "stderr") == "", done["source"]
-
-
-def drawing(lab, cell) -> dict:
-    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
-    return lab.page.evaluate(
-        """(index) => {
-          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
-          return {
-            lines: [...root.querySelectorAll('g .line')].map((node) => node.getAttribute('d')),
-            reading: root.querySelector('output').textContent,
-            fact: root.querySelector('.fact')?.textContent ?? '',
-          };
-        }""",
-        cell,
-    )
-
-
 @pytest.mark.browser
 @pytest.mark.slow
 @pytest.mark.timeout(600)
@@ -163,11 +120,11 @@ def test_solved_in_the_browser(chromium, server):
     content = notebook(solved=True)
     for cell in content["cells"]:  # enough to see; the whole is run in a kernel above
         cell["source"] = cell["source"].replace("rounds: int = 30", "rounds: int = 8")
-    with opened(chromium, server, content, "lab2_solved") as lab:
+    with opened(chromium, server, content, LAB, "lab2_solved") as lab:
         check_prose(lab)
         training = lab.find(line=TRAINING)
         exhibit = lab.find(line='losses = {"your loss"')
-        run_up_to(lab, training + 2)  # with the trained agent's video
+        run_between(lab, 0, training + 2)  # with the trained agent's video
         explorer = lab.find(line=EXPLORER)
         lab.show(explorer - 1)
         before = drawing(lab, explorer)
@@ -215,8 +172,8 @@ def test_a_beginning_in_the_browser(chromium, server):
     for cell in content["cells"]:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == "discounted_returns":
             cell["source"] = wrong.read_text(encoding="utf-8")
-    with opened(chromium, server, content, "lab2_beginning") as lab:
-        run_up_to(lab, len(content["cells"]))  # nothing fails but the checks
+    with opened(chromium, server, content, LAB, "lab2_beginning") as lab:
+        run_between(lab, 0, len(content["cells"]))  # nothing fails but the checks
         cells = lab.cells()
         for name in judge.exercises(LAB):
             check = cells[lab.find(grade_id=f"test_{name}")]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-from lab_browser import ROOT, LabPage
-from test_lab_in_browser import check_images, check_prose, message, outputs, printed
+from lab_browser import ROOT, LabPage, outputs, printed
+from test_lab_in_browser import check_images, check_prose, message
 
 from autograde import judge
 from autograde.corpus import solved_notebook

@@ -2,90 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import re
-
 import pytest
-from lab_browser import ROOT, SECOND, LabPage
+from lab_browser import ROOT, drawing, opened, outputs, press, printed, run_between
 from test_lab4 import LAB, notebook
-from test_lab_in_browser import check_prose, message, outputs, position, printed
+from test_lab_in_browser import check_prose, message
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 EXPLORER = "gae_explorer("
 AVERAGES = "counts = 2 **"
-
-
-@contextlib.contextmanager
-def opened(chromium, server, content, name):
-    """The notebook open in JupyterLab; on the way out, that the browser had nothing to complain."""
-    path = server.workspace / name / f"{LAB}.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps(content), encoding="utf-8")
-    lab = LabPage(chromium, server, f"{name}/{LAB}.ipynb", viewport=(1280, 1000))
-    try:
-        yield lab
-        assert lab.trouble == []
-    except BaseException:
-        with contextlib.suppress(Exception):
-            lab.screenshot(f"failed_lab4_{name}")
-        raise
-    finally:
-        lab.close()
-
-
-def run_up_to(lab, last: int) -> None:
-    """Run the code cells one after the other; what comes after the last one takes its time."""
-    for cell in lab.cells():
-        if cell["type"] == "code" and cell["index"] <= last:
-            done = lab.run_cell(cell["index"])
-            if not done["grade_id"].startswith("test_"):
-                assert outputs(done, "error") == [], done["source"]
-                assert printed(done, "stderr") == "", done["source"]
-
-
-def drawing(lab, cell):
-    """What a slider figure shows: the paths of its series, its words, its sliders' positions."""
-    lab.cell(cell).locator(".slider-figure svg").first.wait_for()
-    return lab.page.evaluate(
-        """(index) => {
-          const root = window.course.notebook().widgets[index].node.querySelector('.slider-figure');
-          const paths = (kind) => [...root.querySelectorAll(`g .${kind}`)]
-            .map((node) => node.getAttribute('d'));
-          return {
-            bars: paths('bars'), lines: paths('line'), points: paths('points'),
-            marks: paths('marks'),
-            label: root.querySelector('svg').getAttribute('aria-label'),
-            reading: root.querySelector('output').textContent,
-            fact: root.querySelector('.fact')?.textContent ?? '',
-            texts: [...root.querySelectorAll('input')].map((i) => i.getAttribute('aria-valuetext')),
-          };
-        }""",
-        cell,
-    )
-
-
-def press(lab, cell, slider: str, key: str, until: str) -> dict:
-    """Reach the slider by Tab, press a key; the drawing once its reading holds the text."""
-    handle = lab.cell(cell).get_by_role("slider", name=re.compile(f"^{slider}"))
-    lab.cell(cell).locator(".slider-figure svg").first.click()
-    for _ in range(10):
-        lab.page.keyboard.press("Tab")
-        if handle.evaluate("(node) => node === document.activeElement"):
-            break
-    else:
-        raise AssertionError(f"ten times Tab does not reach the slider {slider}")
-    place = position(lab)
-    lab.page.keyboard.press(key)
-    lab.wait(
-        """([index, text]) => window.course.notebook().widgets[index].node
-          .querySelector('.slider-figure output').textContent.includes(text)""",
-        [cell, until],
-        timeout=20 * SECOND,
-    )
-    assert position(lab) == place
-    return drawing(lab, cell)
 
 
 def rewrite(lab, cell: int, source: str) -> None:
@@ -101,12 +26,12 @@ def rewrite(lab, cell: int, source: str) -> None:
 @pytest.mark.slow
 def test_untouched_then_wrong_then_right(chromium, server):
     """One student's way: nothing written, a time limit taken for the end, and the solution."""
-    with opened(chromium, server, notebook(solved=False), "lab4") as lab:
+    with opened(chromium, server, notebook(solved=False), LAB, "lab4") as lab:
         check_prose(lab)
         explorer, check = lab.find(line=EXPLORER), lab.find(grade_id="test_gae")
         written, averages = lab.find(grade_id="gae"), lab.find(line=AVERAGES)
 
-        run_up_to(lab, averages)
+        run_between(lab, 0, averages)
         assert "gae is not written yet" in message(lab, check)
         assert "gae is not written" in lab.cell(explorer).locator(".jp-OutputArea").inner_text()
 

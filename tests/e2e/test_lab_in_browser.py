@@ -1,13 +1,12 @@
 """Lab 5 in JupyterLab in Chromium, as a student meets it: untouched, with a mistake, solved."""
 
-import contextlib
 import copy
 import json
 import os
 import re
 
 import pytest
-from lab_browser import ROOT, SECOND, LabPage
+from lab_browser import ROOT, SECOND, opened, outputs, position, printed
 
 from autograde.corpus import solved_notebook
 from autograde.course import Course
@@ -28,40 +27,6 @@ PLACES = {  # of the solved lab, for the screenshots
     "histogram": "figures.ratio_histogram(",
     "methods": "figures.compare_methods(",
 }
-# Messages of JupyterLab itself that are no fault of the lab, each with the reason. None so far.
-KNOWN_TROUBLE: tuple[str, ...] = ()
-
-
-@contextlib.contextmanager
-def opened(chromium, server, notebook, name):
-    """The notebook open in JupyterLab; on the way out, that the browser had nothing to complain.
-
-    If something fails, tests/artifacts/browser/failed_NAME.png shows what the page looked like.
-    """
-    path = server.workspace / name / f"{LAB}.ipynb"
-    path.parent.mkdir()
-    path.write_text(json.dumps(notebook), encoding="utf-8")
-    lab = LabPage(chromium, server, f"{name}/{LAB}.ipynb", viewport=(1280, 900))
-    try:
-        yield lab
-        trouble = [t for t in lab.trouble if not any(known in t for known in KNOWN_TROUBLE)]
-        assert trouble == []
-    except BaseException:
-        with contextlib.suppress(Exception):
-            lab.screenshot(f"failed_{name}")
-        raise
-    finally:
-        lab.close()
-
-
-def outputs(cell, kind):
-    return [output for output in cell["outputs"] if output["output_type"] == kind]
-
-
-def printed(cell, stream="stdout"):
-    return "".join(
-        "".join(output["text"]) for output in outputs(cell, "stream") if output["name"] == stream
-    )
 
 
 def message(lab, cell):
@@ -152,21 +117,6 @@ def drawing(lab, cell):
           };
         }""",
         cell,
-    )
-
-
-def position(lab):
-    """What must stay as it is while a slider moves: the page's place, what has run, the mode."""
-    return lab.page.evaluate(
-        """() => ({
-          // Not scrollTop, which JupyterLab corrects when cells far above get their height.
-          top: Math.round(window.course.notebook().activeCell.node.getBoundingClientRect().top),
-          counts: window.course.cells().map((cell) => cell.count),
-          prompts: window.course.cells().map((cell) => cell.prompt),
-          cells: window.course.notebook().widgets.length,
-          active: window.course.notebook().activeCellIndex,
-          mode: window.course.notebook().mode,
-        })"""
     )
 
 
@@ -325,7 +275,9 @@ def solved():
 def test_untouched(chromium, server):
     """The text reads well; unwritten functions are named in plain words, wherever they matter."""
     release = Course.open(ROOT).release_path(LAB)
-    with opened(chromium, server, json.loads(release.read_bytes()), "untouched") as lab:
+    with opened(
+        chromium, server, json.loads(release.read_bytes()), LAB, "untouched", height=900
+    ) as lab:
         lab.screenshot("untouched_top")
         check_prose(lab)
         lab.show(lab.find(line="## Part 3"))
@@ -370,7 +322,7 @@ def test_wrong_sign(chromium, server, solved):
         # What lies between the set-up and this exercise is of no use here, and takes its time.
         if cell["source"].startswith("def plain_policy_gradient"):
             cell["source"] = "pass"
-    with opened(chromium, server, notebook, "wrong") as lab:
+    with opened(chromium, server, notebook, LAB, "wrong", height=900) as lab:
         lab.run_all()
         check = lab.cells()[lab.find(grade_id="test_clipped_surrogate_loss")]
         assert len(outputs(check, "error")) == 1
@@ -394,7 +346,7 @@ def test_wrong_sign(chromium, server, solved):
 @pytest.mark.slow
 def test_solved(chromium, server, solved):
     """With the solution pasted in everything runs, moves, grows and plays."""
-    with opened(chromium, server, solved, "solved") as lab:
+    with opened(chromium, server, solved, LAB, "solved", height=900) as lab:
         watch_curve(lab)
         lab.run_all()
         for cell in lab.cells():
