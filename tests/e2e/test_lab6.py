@@ -1,0 +1,66 @@
+"""Lab 6 as it is released: in step with its source, and it runs from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from test_lab5 import run_all
+
+from autograde import build
+from autograde.corpus import solved_notebook
+from autograde.course import Course
+
+COURSE = Course(Path(__file__).resolve().parents[2])
+LAB = "lab6_lunar_lander"
+WRITTEN = ("orthogonal_linear", "collect_rollout", "evaluate", "interquartile_mean",
+           "bootstrap_interval")  # fmt: skip
+
+
+def notebook(solved: bool) -> dict:
+    """The released notebook, with the solution pasted in or as it is."""
+    released = json.loads(COURSE.release_path(LAB).read_bytes())
+    content = solved_notebook(COURSE, LAB) if solved else released
+    for cell in content["cells"]:
+        cell["source"] = "".join(cell["source"])
+    return content
+
+
+def test_the_release_is_what_the_source_generates():
+    assert build.out_of_step(COURSE, LAB) is None
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_solution_runs_top_to_bottom_and_lands(monkeypatch):
+    outputs = run_all(notebook(solved=True), monkeypatch)
+    assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []
+    said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
+    for name in WRITTEN:
+        assert f"{name}: correct on all" in said
+    assert "no lab5_ppo.ipynb" in said or "worked" in said  # no lab 5 notebook lies there
+    trained = "".join(
+        str(o) for c, o in outputs if c.source.startswith("with todo_guard():\n    h")
+    )
+    assert "Solved (goal 220)" in trained
+    videos = [o for _, o in outputs if "<video" in str(o)]
+    assert len(videos) == 2
+    before, after = (float(re.search(r"return (-?[\d.]+) in", str(v))[1]) for v in videos)
+    assert before < 0 < 150 < after
+    assert len([o for _, o in outputs if "SliderFigure" in str(o.get("data", ""))]) == 1
+    assert all("alt=" in str(o) for _, o in outputs if "<img" in str(o))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_an_untouched_notebook_fails_in_its_test_cells_only(monkeypatch):
+    outputs = run_all(notebook(solved=False), monkeypatch, allow_errors=True)
+    failed = {
+        cell.metadata.get("nbgrader", {}).get("grade_id", cell.source)
+        for cell, output in outputs
+        if output.output_type == "error"
+    }
+    assert failed == {f"test_{name}" for name in (*WRITTEN, "lander_agent")}
+    assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []

@@ -1,0 +1,53 @@
+"""Lab 6 in JupyterLab in Chromium: nothing written, then an agent that lands, and its sliders."""
+
+from __future__ import annotations
+
+import pytest
+from lab_browser import drawing, opened, outputs, press, printed, run_between
+from test_lab6 import LAB, WRITTEN, notebook
+from test_lab_in_browser import check_prose, message
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+
+
+@pytest.mark.slow
+def test_an_untouched_lab_says_what_is_missing(chromium, server):
+    with opened(chromium, server, notebook(solved=False), LAB, "lab6_untouched") as lab:
+        check_prose(lab)
+        run_between(lab, 0, len(lab.cells()) - 1)
+        for name in WRITTEN:
+            assert f"{name} is not written yet" in message(lab, lab.find(grade_id=f"test_{name}"))
+        worked = lab.find(line="# Worked versions from lab 5")
+        assert lab.cell(worked).locator(".jp-InputCollapser + .jp-Placeholder, .jp-Placeholder")
+        assert lab.page.evaluate(
+            "(index) => window.course.notebook().widgets[index].inputHidden", worked
+        )
+        train = lab.find(line="history = train(run, config)")
+        assert "is not written yet" in printed(lab.cells()[train])
+
+
+@pytest.mark.slow
+def test_the_solved_lab_lands_and_its_sliders_move(chromium, server):
+    with opened(chromium, server, notebook(solved=True), LAB, "lab6") as lab:
+        explorer = lab.find(line="hyperparameter_explorer(")
+        train = lab.find(line="history = train(run, config)")
+        run_between(lab, 0, train)
+        figure = lab.cell(train).locator("figcaption").inner_text()
+        assert figure.startswith("Solved (goal 220)"), figure
+        landing, histogram = train + 2, lab.find(line="unseen = range(")
+        for cell in (landing, histogram, lab.find(line="figures.ablation(ablation())"), explorer):
+            done = lab.run_cell(cell)
+            assert outputs(done, "error") == [] and printed(done, "stderr") == ""
+        assert lab.cell(landing).locator("video").count() == 1
+
+        before = drawing(lab, explorer)
+        assert before["texts"] == ["0.2", "0.95"]
+        after = press(lab, explorer, "lambda", "ArrowRight", "epsilon 0.2, lambda 1")
+        assert after["lines"][0] != before["lines"][0]
+        press(lab, explorer, "epsilon", "ArrowLeft", "epsilon 0.05, lambda 1")
+        for theme in ("Light", "Dark"):
+            lab.theme(f"JupyterLab {theme}")
+            for name, cell in (("curve", train), ("landing", landing), ("histogram", histogram),
+                               ("explorer", explorer)):  # fmt: skip
+                lab.show(cell, ".jp-Cell-outputWrapper")
+                lab.screenshot(f"lab6_{theme.lower()}_{name}")
