@@ -12,7 +12,7 @@ its default settings but for those named. A run of the ablation ends when it is 
 its last 100 training episodes is at least 200), at the latest after the notebook's own budget of
 200,000 environment steps; one that is not solved by then counts with 200,000 steps, and with the
 CPU seconds it took until there. A run of the sweep, over the clip range epsilon and lambda of GAE,
-goes on to 150,000 steps, solved or not; its learning rate falls as in the notebook, to zero at
+goes on to 120,000 steps, solved or not; its learning rate falls as in the notebook, to zero at
 200,000.
 
 Each run has one thread. It is added to a file (results/lunar_lander/) as soon as it is over, and
@@ -91,7 +91,7 @@ def point(epsilon: float, lam: float) -> Change:
 GRID = tuple(point(epsilon, lam) for epsilon in EPSILONS for lam in LAMBDAS)
 STUDIES = {
     "ablation": Study("ablation", 200_000, 5_000, 10, 60_000, True, CHANGES),
-    "sweep": Study("sweep", 150_000, 5_000, 10, 70_000, False, GRID),
+    "sweep": Study("sweep", 120_000, 5_000, 10, 70_000, False, GRID),
 }
 
 

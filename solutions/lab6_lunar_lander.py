@@ -987,7 +987,7 @@ print("changes:", ", ".join(change.name for change in CHANGES))
 # %% [markdown]
 # ### Two knobs at once
 #
-# What the figure cannot show is how two settings depend on each other. The sliders below move through a grid of trained agents: every $\epsilon$ with every $\lambda$, ten seeds each, 150,000 environment steps. Your own run from part 4 is drawn in, with its own $\epsilon$ and $\lambda$, at every place.
+# What the figure cannot show is how two settings depend on each other. The sliders below move through a grid of trained agents: every $\epsilon$ with every $\lambda$, ten seeds each, 120,000 environment steps. Your own run from part 4 is drawn in, with its own $\epsilon$ and $\lambda$, at every place.
 #
 # **Predict first.** Without clipping (the last place of $\epsilon$), does anything learn? And with $\lambda = 1$, where advantages are Monte Carlo returns minus the critic?
 
