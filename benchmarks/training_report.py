@@ -186,7 +186,7 @@ def draw(runs: list[dict]) -> Figure:
 
     looks = {"ours": ("o", BLUE), "sb3": ("s", VERMILION)}
     summaries = by_method(runs)
-    figure = Figure(figsize=(8.4, 1.3 + 0.75 * len(summaries)), layout="constrained")
+    figure = Figure(figsize=(8.4, 1.3 + 0.8 * len(summaries)), layout="constrained")
     axes = figure.subplots()
     for row, (name, summary) in enumerate(summaries.items()):
         for who in (who for who in NAMES if who in summary):
@@ -194,7 +194,7 @@ def draw(runs: list[dict]) -> Figure:
             marker, color = looks[who]
             middle = row if len(METHODS[name].sides) == 1 else row + (-0.17, 0.17)[who == "sb3"]
             # Spread a little, so that runs of equal length do not hide each other.
-            heights = middle + np.linspace(-0.08, 0.08, len(mine))
+            heights = middle + np.linspace(-0.11, 0.11, len(mine))
             for run, height in zip(mine, heights, strict=True):
                 axes.plot(
                     run["cpu_s"], height, marker if run["solved"] else ">", color=color,
@@ -227,9 +227,7 @@ def draw(runs: list[dict]) -> Figure:
     handles.append(Line2D([], [], color="k", ls="", marker="|", ms=10, mew=1.5, label="median"))
     if not all(run["solved"] for run in runs):
         handles.append(
-            Line2D(
-                [], [], color="k", ls="", marker=">", mfc="none", ms=8, label="not solved by then"
-            )
+            Line2D([], [], color="k", ls="", marker=">", mfc="none", ms=8, label="given up")
         )
     axes.legend(
         handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=len(handles),
