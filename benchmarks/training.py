@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import datetime
+import functools
 import hashlib
 import io
 import json
@@ -57,7 +58,8 @@ GREEDY_SEEDS = range(2_000_000_000, 2_000_000_000 + WINDOW)
 # --- one run, in a process of its own ------------------------------------------------------------
 
 
-def definitions(source: Path) -> list[str]:
+@functools.cache  # reading takes longer than running, and a process may run a notebook many times
+def definitions(source: Path) -> tuple[str, ...]:
     """The notebook's code cells, up to the one that defines `train`; demos and tests left out.
 
     ValueError if there is no `train`.
@@ -72,7 +74,7 @@ def definitions(source: Path) -> list[str]:
             continue
         cells.append(cell.source)
         if re.search(r"^def train\(", cell.source, re.MULTILINE):
-            return cells
+            return tuple(cells)
     raise ValueError(f"{source.name} does not define a function `train`")
 
 
@@ -390,9 +392,7 @@ def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict]:
             results["plan"].update({name: getattr(options, name) for name in given})
             changed = outdated(results) if options.resume else []
             if changed:
-                parser.error(
-                    f"{stored} was begun with other code of {changed[0]}; begin a new file"
-                )
+                parser.error(f"the code of {changed[0]} has changed since {stored} was begun")
         else:
             seeds = options.seeds or 5
             base = options.seed_base

@@ -79,22 +79,19 @@ def measure(source: Path) -> list[dict]:
     cells = code_cells(notebook)
     extra = [nbformat.v4.new_code_cell(text) for text in (CLOCKS, REPORT)]
     notebook.cells = [extra[0], *(cell for _, cell in cells), extra[1]]
-    before = dict(os.environ)
+    environment = {**os.environ, **training.ONE_THREAD, "PYTHONPATH": str(ROOT)}
+    environment.pop("NBGRADER_EXECUTION", None)  # training cells would cut themselves short
     # A folder of its own: no runs or functions of somebody's notebooks are found there.
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.update(training.ONE_THREAD, PYTHONPATH=str(ROOT))
-        os.environ.pop("NBGRADER_EXECUTION", None)  # training cells would cut themselves short
+        client = NotebookClient(
+            notebook, timeout=None, kernel_name="python3", skip_cells_with_tag="",
+            resources={"metadata": {"path": folder}},
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        )  # fmt: skip
         try:
-            NotebookClient(
-                notebook, timeout=None, kernel_name="python3", skip_cells_with_tag="",
-                resources={"metadata": {"path": folder}},
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
-            ).execute()  # fmt: skip
+            client.execute(env=environment)
         except CellExecutionError as error:
             raise RuntimeError(f"{source.stem}: {error.ename}: {error.evalue}") from None
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
     text = "".join(out.get("text", "") for out in notebook.cells[-1].outputs)
     noted = json.loads(text.strip().splitlines()[-1])
     return [
