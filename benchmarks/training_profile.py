@@ -241,7 +241,7 @@ def profile(name: str, seed: int, total_steps: int | None = None) -> dict:
     def prepare() -> tuple[dict, Any, Any]:
         notebook = training.notebook_namespace(method.source)
         budget = {} if total_steps is None else {"total_steps": total_steps}
-        config = notebook[method.config](goal=method.goal, **budget)
+        config = notebook[method.config](**budget)
         return notebook, config, notebook["new_run"](config, seed)
 
     def finish(notebook: dict, run: Any, config: Any) -> list[float]:

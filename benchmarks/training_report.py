@@ -66,6 +66,11 @@ def summarize(runs: list[dict]) -> dict:
                     for key in ("cpu_s", "wall_s", "steps", "process_cpu_s")
                 },
             }
+            beyond = [r for r in mine if r.get("stop_goal", 0) > METHODS[r["method"]].goal]
+            if beyond:
+                summary[who]["stop_goal"] = beyond[0]["stop_goal"]
+                stops = [run["stop_cpu_s"] for run in beyond]
+                summary[who]["median_stop_cpu_s"] = statistics.median(stops)
             greedy = [run["greedy_return"] for run in mine if "greedy_return" in run]
             if greedy:
                 summary[who]["greedy_returns"] = greedy
@@ -149,6 +154,11 @@ def remarks(summaries: dict[str, dict]) -> list[str]:
                     f"{label}, {NAMES[who]}: {count} of {s['runs']} not solved within "
                     f"{s['cap']:,} steps; counted with the time until then"
                     + ("" if who == "sb3" else ", so no ratio is given")
+                )
+            if "stop_goal" in s:
+                said.append(
+                    f"{label}, {NAMES[who]}: trained on to its own goal of {s['stop_goal']:g}; "
+                    f"median {s['median_stop_cpu_s']:.2f} CPU s until then"
                 )
             if "greedy_returns" in s:
                 means = s["greedy_returns"]

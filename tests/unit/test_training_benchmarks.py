@@ -238,10 +238,20 @@ def test_ours_runs_with_the_notebooks_own_settings(name):
     assert not result["solved"] and 2_000 < result["steps"] < 10_000
     notebook = training.notebook_namespace(method.source)
     defaults = notebook[method.config]()
-    assert (
-        defaults.goal == method.goal and getattr(defaults, "env_id", method.env_id) == method.env_id
-    )
+    assert defaults.goal >= method.goal and result["stop_goal"] == defaults.goal
+    assert getattr(defaults, "env_id", method.env_id) == method.env_id
     assert type(act(np.zeros(4 if "Cart" in method.env_id else 8, dtype=np.float32))) is int
+
+
+def test_a_notebook_that_goes_on_beyond_the_goal_is_timed_at_the_goal():
+    easier = dataclasses.replace(PPO, goal=25.0)
+    result, _ = training.run_ours(easier, seed=3, total_steps=24_576)
+    assert result["solved"] and result["steps"] < 20_000
+    assert 0 < result["cpu_s"] < 0.9 * result["stop_cpu_s"]
+    text = said([{"method": "ppo", "who": "ours", "seed": 3, "process_cpu_s": 9, **result}])
+    assert "1 of 1" in text and "trained on to its own goal" not in text  # 475 is the goal there
+    lunar = {**run("ours", 1, 9.0, method="ppo_lunar"), "stop_goal": 230.0, "stop_cpu_s": 12.0}
+    assert "trained on to its own goal of 230; median 12.00 CPU s" in said([lunar])
 
 
 def test_greedy_episodes_are_those_of_their_seeds():
