@@ -14,16 +14,17 @@ is nothing to compare lab 2 with.
 
 A run is solved when the mean of its last 100 training episodes reaches the goal: 475 on CartPole,
 200 on LunarLander (where lab 6 goes on to a margin above it; that time is told, not compared). Each
-run has a process of its own with one thread; its CPU seconds are those of
-training (making the environments and the model included, imports not; process_cpu_s in the results
-has everything). Within a seed the sides take turns, and the next seed begins with the other one.
-Seeds are 1000 apart, because a run seeds its environments with the numbers that follow its own.
+run has a process of its own with one thread; its CPU seconds are those of training (making the
+environments and the model included, imports not; process_cpu_s in the results has everything).
+Within a seed the sides take turns, and the next seed begins with the other one. Seeds are 1000
+apart, because a run seeds its environments with the numbers that follow its own.
 
 Ours has the notebook's own budget of environment steps, the peer up to a cap (--cap, 1,000,000). A
-run that ends there counts as not solved, with the time until then; where that is a peer's, the
-ratio is a lower bound and says so. RL Zoo's schedules for CartPole fall to zero over 100,000 steps;
-a run not solved by then is continued with `learn` in legs of as many steps, as Stable-Baselines3
-provides for it (its schedules pick up at the share of steps that are still to come).
+run that ends there counts as not solved, and stands in the table with the time until then. In the
+ratio such a run of the peer has this time, so that the ratio is a lower bound and says so; such a
+run of ours counts as one that never ends. RL Zoo's schedules for CartPole fall to zero over 100,000
+steps; a run not solved by then is continued with `learn` in legs of as many steps, as
+Stable-Baselines3 provides for it (its schedules pick up at the share of steps still to come).
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ process_cpu_s, and greedy_return where the agent was evaluated.
 
 from __future__ import annotations
 
+import math
 import statistics
 import sys
 from typing import TYPE_CHECKING
@@ -49,8 +50,9 @@ def ratio_of_medians(theirs: list[float], ours: list[float]) -> dict:
 def summarize(runs: list[dict]) -> dict:
     """Of one method: each side's medians; how many times less ours takes, in CPU and wall time.
 
-    A run that was given up counts with the time until then, which is less than it needs. Where
-    that happened to the peer the ratio is `at_least`; where it happened to ours there is none.
+    A run that was given up counts with the time until then, which is less than it needs. In the
+    ratio that makes the peer's `at_least`; ours counts as endless there, and where the median of
+    ours would be endless there is no ratio.
     """
     summary: dict = {}
     for who in NAMES:
@@ -74,12 +76,17 @@ def summarize(runs: list[dict]) -> dict:
             greedy = [run["greedy_return"] for run in mine if "greedy_return" in run]
             if greedy:
                 summary[who]["greedy_returns"] = greedy
-    if len(summary) == len(NAMES) and all_solved(summary["ours"]):
+    if len(summary) == len(NAMES):
         for name in ("cpu", "wall"):
-            sides = ([run[f"{name}_s"] for run in runs if run["who"] == w] for w in ("sb3", "ours"))
-            summary[f"{name}_ratio"] = {
-                **ratio_of_medians(*sides), "at_least": not all_solved(summary["sb3"]),
-            }  # fmt: skip
+            theirs = [run[f"{name}_s"] for run in runs if run["who"] == "sb3"]
+            ours = [
+                run[f"{name}_s"] if run["solved"] else math.inf
+                for run in runs
+                if run["who"] == "ours"
+            ]
+            if math.isfinite(statistics.median(ours)):
+                at_least = not all_solved(summary["sb3"])
+                summary[f"{name}_ratio"] = {**ratio_of_medians(theirs, ours), "at_least": at_least}
     return summary
 
 
@@ -153,7 +160,7 @@ def remarks(summaries: dict[str, dict]) -> list[str]:
                 said.append(
                     f"{label}, {NAMES[who]}: {count} of {s['runs']} not solved within "
                     f"{s['cap']:,} steps; counted with the time until then"
-                    + ("" if who == "sb3" else ", so no ratio is given")
+                    + ("" if who == "sb3" else ", in the ratio as endless")
                 )
             if "stop_goal" in s:
                 said.append(

@@ -102,9 +102,12 @@ def test_a_peer_that_hits_the_cap_makes_the_ratio_a_lower_bound():
     assert "1 of 2 not solved within 300,000 steps; counted with the time until then" in text
 
 
-def test_there_is_no_ratio_where_ours_is_not_solved():
-    text = said([*runs_of([1.0], [20.0, 30.0]), run("ours", 1, 2.0, solved=False)])
-    assert "times" not in text and "so no ratio is given" in text
+def test_a_run_of_ours_that_is_not_solved_counts_as_endless_in_the_ratio():
+    failed = run("ours", 9, 0.5, solved=False)
+    text = said([*runs_of([1.0, 2.0], [20.0, 30.0]), failed])
+    assert "12.5 times (0.0 to 30.0)" in text and "1 of 3 not solved" in text
+    assert "in the ratio as endless" in text
+    assert "times" not in said([*runs_of([1.0], [20.0, 30.0]), failed])  # nor would a median end
 
 
 def test_the_markdown_table_has_one_line_a_side():
