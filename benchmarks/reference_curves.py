@@ -25,7 +25,8 @@ import numpy as np
 from training import METHODS, Parser, at_least_one, notebook_namespace, seed_number, warm_up
 
 ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "course_utils" / "data" / "reference" / "CartPole-v1.json"
+ENVIRONMENT = "CartPole-v1"
+TARGET = ROOT / "course_utils" / "data" / "reference" / f"{ENVIRONMENT}.json"
 STEPS, EVERY, FIRST_SEED = 300_000, 5_000, 4_000
 LEVEL, RESAMPLES = 0.95, 2_000
 
@@ -64,6 +65,8 @@ def make(seeds: int, first: int, report: Callable[[str], None]) -> dict:
     curves = []
     with ProcessPoolExecutor() as pool:
         for name, method in METHODS.items():
+            if method.env_id != ENVIRONMENT:
+                continue
             numbers = range(first, first + seeds)
             runs = np.array(list(pool.map(one_run, [name] * seeds, numbers)))
             there = ~np.isnan(runs).any(axis=0)
@@ -73,7 +76,7 @@ def make(seeds: int, first: int, report: Callable[[str], None]) -> dict:
             report(f"{method.title}: {curves[-1]['iqm'][-1]:.0f} at {STEPS:,} steps")
     return {
         "made_by": "benchmarks/reference_curves.py",
-        "environment": "CartPole-v1",
+        "environment": ENVIRONMENT,
         "first_seed": first,
         "curves": curves,
     }

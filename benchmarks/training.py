@@ -1,119 +1,105 @@
-"""Measure what it costs to solve CartPole: the notebooks' own agents against Stable-Baselines3's.
+"""Measure what it costs to train: the notebooks' own agents against Stable-Baselines3's.
 
-    python benchmarks/training.py                              each method, 3 fresh seeds, in turn
-    python benchmarks/training.py ppo                          one method: reinforce, a2c or ppo
+    python benchmarks/training.py                              each method, 5 fresh seeds, in turn
+    python benchmarks/training.py ppo                          one method of them
     python benchmarks/training.py a2c --only ours --seeds 10   is it solved on every seed?
+    python benchmarks/training.py --output runs.json           keep each run as it is measured
+    python benchmarks/training.py --resume runs.json           go on where that was stopped
+    python benchmarks/training.py --show runs.json --figure runs.png
 
 "Ours" is not a copy: the code cells of a lab's source in solutions/ are executed up to the training
-function, so that what is measured is what students read. Stable-Baselines3 runs with RL Zoo's
-settings for CartPole-v1 (https://github.com/DLR-RM/rl-baselines3-zoo, hyperparams/ppo.yml and
-a2c.yml); it has no REINFORCE, so there is nothing to compare lab 2 with.
+function, and run with the notebook's own settings, so that what is measured is what students read.
+Stable-Baselines3 runs with RL Zoo's settings (training_methods.py); it has no REINFORCE, so there
+is nothing to compare lab 2 with.
 
-A run is solved when the mean of its last 100 training episodes reaches 475. Each run has a process
-of its own with one thread; its CPU seconds are those of training (making the environments and the
-model included, imports not; the column "process" has everything). Both sides stop at the same
-number of environment steps at the latest (REINFORCE 600,000, A2C 500,000, PPO 300,000); a run that
-ends there is reported as not solved. RL Zoo's schedules for PPO fall to zero over 100,000 steps; a
-run not solved by then is continued with `learn` in legs of 100,000 steps, as Stable-Baselines3
-provides for it (its schedules pick up at the share of steps that are still to come), and the row
-says in how many legs.
+A run is solved when the mean of its last 100 training episodes reaches the goal: 475 on CartPole,
+200 on LunarLander (where lab 6 goes on to a margin above it; that time is told, not compared). Each
+run has a process of its own with one thread; its CPU seconds are those of training (making the
+environments and the model included, imports not; process_cpu_s in the results has everything).
+Within a seed the sides take turns, and the next seed begins with the other one. Seeds are 1000
+apart, because a run seeds its environments with the numbers that follow its own.
+
+Ours has the notebook's own budget of environment steps, the peer up to a cap (--cap, 1,000,000). A
+run that ends there counts as not solved, and stands in the table with the time until then. In the
+ratio such a run of the peer has this time, so that the ratio is a lower bound and says so; such a
+run of ours counts as one that never ends. RL Zoo's schedules for CartPole fall to zero over 100,000
+steps; a run not solved by then is continued with `learn` in legs of as many steps, as
+Stable-Baselines3 provides for it (its schedules pick up at the share of steps still to come).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import datetime
+import functools
+import hashlib
 import io
 import json
 import os
-import statistics
+import platform
+import re
 import subprocess
 import sys
 import time
 import types
-from dataclasses import dataclass
+from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-ROOT = Path(__file__).resolve().parents[1]
-GOAL, WINDOW = 475.0, 100
-NAMES = {"ours": "this notebook", "sb3": "Stable-Baselines3"}
+import training_report as report
+from training_methods import METHODS, NAMES, PEER_CAP, ROOT, WINDOW, Method
 
-
-@dataclass(frozen=True)
-class Method:
-    """A lab's agent. cap: environment steps of a run, at most; leg: of one `learn` of the peer."""
-
-    title: str
-    lab: str
-    config: str
-    cap: int
-    leg: int | None = None
-
-    @property
-    def source(self) -> Path:
-        return ROOT / "solutions" / f"{self.lab}.py"
-
-    @property
-    def sides(self) -> list[str]:
-        return ["ours", "sb3"] if self.leg else ["ours"]
-
-
-METHODS = {
-    "reinforce": Method("REINFORCE", "lab2_reinforce", "TrainConfig", 600_000),
-    "a2c": Method("A2C", "lab3_actor_critic", "A2CConfig", 500_000, 500_000),
-    "ppo": Method("PPO", "lab5_ppo", "TrainConfig", 300_000, 100_000),
-}
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-
-ZOO_ENVS = 8
-ZOO_PPO = {  # ppo.yml, CartPole-v1; "lin_x" there means falling linearly from x to 0
-    "learning_rate": lambda remaining: 0.001 * remaining,
-    "clip_range": lambda remaining: 0.2 * remaining,
-    "n_steps": 32,
-    "batch_size": 256,
-    "gae_lambda": 0.8,
-    "gamma": 0.98,
-    "n_epochs": 20,
-    "ent_coef": 0.0,
-}
-ZOO_A2C = {"ent_coef": 0.0}  # a2c.yml, CartPole-v1; 500,000 steps
+SEED_STEP = 1000
+GREEDY_SEEDS = range(2_000_000_000, 2_000_000_000 + WINDOW)
+"""Of the episodes that --evaluate plays; no training run comes near these numbers."""
 
 
 # --- one run, in a process of its own ------------------------------------------------------------
 
 
-def notebook_namespace(source: Path, edits: tuple[tuple[str, str], ...] = ()) -> dict:
-    """Execute the notebook's definitions, up to its function `train`; return the namespace.
+@functools.cache  # reading takes longer than running, and a process may run a notebook many times
+def definitions(source: Path) -> tuple[str, ...]:
+    """The notebook's code cells, up to the one that defines `train`; demos and tests left out.
 
-    Cells that only demonstrate or test are left out. `edits` are (old, new) replacements in the
-    cells' text; ValueError if one does not apply.
+    ValueError if there is no `train`.
     """
     import jupytext
 
-    sys.path.insert(0, str(ROOT))
-    module = types.ModuleType(source.stem)
-    sys.modules[module.__name__] = module  # dataclasses look their module up
-    namespace = module.__dict__
-    applied = set()
+    cells = []
     for cell in jupytext.read(source).cells:
         is_demo = "skip-execution" in cell.metadata.get("tags", [])
         is_graded = cell.metadata.get("nbgrader", {}).get("grade", False)
         if cell.cell_type != "code" or is_demo or is_graded:
             continue
-        text = cell.source
+        cells.append(cell.source)
+        if re.search(r"^def train\(", cell.source, re.MULTILINE):
+            return tuple(cells)
+    raise ValueError(f"{source.name} does not define a function `train`")
+
+
+def notebook_namespace(source: Path, edits: tuple[tuple[str, str], ...] = ()) -> dict:
+    """Execute the notebook's definitions, up to its function `train`; return the namespace.
+
+    `edits` are (old, new) replacements in the cells' text; ValueError if one does not apply.
+    """
+    sys.path.insert(0, str(ROOT))
+    module = types.ModuleType(source.stem)
+    sys.modules[module.__name__] = module  # dataclasses look their module up
+    applied = set()
+    for text in definitions(source):
         for old, new in edits:
             if old in text:
                 text = text.replace(old, new)
                 applied.add(old)
         with contextlib.redirect_stdout(io.StringIO()):
-            exec(compile(text, str(source), "exec"), namespace)
-        if "train" in namespace:
-            break
+            exec(compile(text, str(source), "exec"), module.__dict__)
     missing = [old for old, _ in edits if old not in applied]
     if missing:
         raise ValueError(f"{source.name} does not contain {missing[0]!r}")
-    return namespace
+    return module.__dict__
 
 
 def warm_up() -> None:
@@ -127,27 +113,68 @@ def warm_up() -> None:
     optimizer.step()
 
 
-def run_ours(method: Method, seed: int) -> dict:
+Act = Callable[..., int]  # observation [O] -> the agent's likeliest action
+
+
+def run_ours(method: Method, seed: int, total_steps: int | None = None) -> tuple[dict, Act]:
+    """Train the notebook's agent; total_steps: another budget than the notebook's (for tests).
+
+    A notebook may go on beyond the goal, for a margin. Then what counts is the time at the goal;
+    stop_cpu_s has the whole, and the agent returned is that of the end.
+    """
+    import torch
+
     notebook = notebook_namespace(method.source)
+    budget = {} if total_steps is None else {"total_steps": total_steps}
     warm_up()
-    wall, cpu = time.perf_counter(), time.process_time()
-    config = notebook[method.config](goal=GOAL, total_steps=method.cap)
-    history = notebook["train"](notebook["new_run"](config, seed), config)
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    means = history["mean_return"]
-    solved = len(means) >= WINDOW and bool(means[-1] >= GOAL)
+
+    class Watched(notebook["Monitor"]):
+        """Notes when the mean return of the last episodes reaches the goal."""
+
+        finished = 0
+        reached: tuple[float, float, int] | None = None
+
+        def episodes(self, returns, env_steps: int) -> None:
+            returns = list(returns)
+            super().episodes(returns, env_steps)
+            Watched.finished += len(returns)
+            enough = Watched.finished >= WINDOW and self.mean_return >= method.goal
+            if enough and Watched.reached is None:
+                Watched.reached = (time.process_time(), time.perf_counter(), env_steps)
+
+    notebook["Monitor"] = Watched
+    cpu, wall = time.process_time(), time.perf_counter()
+    config = notebook[method.config](**budget)
+    run = notebook["new_run"](config, seed)
+    history = notebook["train"](run, config)
+    stop = (time.process_time(), time.perf_counter(), int(history["env_steps"][-1]))
     # Where the last finished episode ended: the run's end, to within one update.
-    steps = int(history["env_steps"][-1])
-    return {"solved": solved, "cpu_s": cpu, "wall_s": wall, "steps": steps, "legs": 1}
+    at = Watched.reached or stop
+    network = getattr(run, "model", None) or run.policy
+
+    def act(obs) -> int:
+        with torch.no_grad():
+            output = network(torch.as_tensor(obs, dtype=torch.float32).unsqueeze(0))
+        return int((output[0] if isinstance(output, tuple) else output).argmax())
+
+    return {
+        "solved": Watched.reached is not None,
+        "cpu_s": at[0] - cpu, "wall_s": at[1] - wall, "steps": int(at[2]),
+        "stop_cpu_s": stop[0] - cpu, "stop_goal": config.goal,
+        "legs": 1, "cap": config.total_steps,
+    }, act  # fmt: skip
 
 
-def run_sb3(method: Method, seed: int) -> dict:
-    from stable_baselines3 import A2C, PPO
+def run_sb3(method: Method, seed: int, cap: int = PEER_CAP) -> tuple[dict, Act]:
+    """Train the peer until it is solved, or for `cap` environment steps."""
+    import stable_baselines3
     from stable_baselines3.common.callbacks import BaseCallback
     from stable_baselines3.common.env_util import make_vec_env
 
+    peer = method.peer
+
     class StopWhenSolved(BaseCallback):
-        """Stops as soon as the last 100 episodes (of the environments' own Monitor) reach 475."""
+        """Stops when the last 100 episodes (of the environments' own Monitor) reach the goal."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -159,117 +186,150 @@ def run_sb3(method: Method, seed: int) -> dict:
             if finished:
                 self.returns = (self.returns + finished)[-WINDOW:]
                 mean = sum(self.returns) / WINDOW
-                self.solved = len(self.returns) == WINDOW and mean >= GOAL
-            return not self.solved
+                self.solved = len(self.returns) == WINDOW and mean >= method.goal
+            return not self.solved and self.num_timesteps < cap
 
     warm_up()
     wall, cpu = time.perf_counter(), time.process_time()
-    envs = make_vec_env("CartPole-v1", n_envs=ZOO_ENVS, seed=seed)
-    agent, settings = (PPO, ZOO_PPO) if method.title == "PPO" else (A2C, ZOO_A2C)
-    model = agent("MlpPolicy", envs, seed=seed, device="cpu", **settings)
+    envs = make_vec_env(method.env_id, n_envs=peer.n_envs, seed=seed)
+    agent = getattr(stable_baselines3, peer.algorithm)
+    model = agent("MlpPolicy", envs, seed=seed, device="cpu", **peer.settings)
     callback = StopWhenSolved()
     legs = 0
-    while not callback.solved and model.num_timesteps < method.cap:
-        model.learn(method.leg, callback=callback, reset_num_timesteps=legs == 0)
+    while not callback.solved and model.num_timesteps < cap:
+        model.learn(peer.steps, callback=callback, reset_num_timesteps=legs == 0)
         legs += 1
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
     steps = model.num_timesteps
-    return {"solved": callback.solved, "cpu_s": cpu, "wall_s": wall, "steps": steps, "legs": legs}
+    result = {"solved": callback.solved, "cpu_s": cpu, "wall_s": wall, "steps": steps, "legs": legs}
+    return {**result, "cap": cap}, lambda obs: int(model.predict(obs, deterministic=True)[0])
 
 
-def worker(method: str, who: str, seed: int) -> None:
+def greedy_return(act: Act, env_id: str, seeds: range = GREEDY_SEEDS) -> float:
+    """Mean return of one episode a seed, in plain Gymnasium, always with the likeliest action."""
+    import gymnasium
+
+    env = gymnasium.make(env_id)
+    total = 0.0
+    for seed in seeds:
+        obs, _ = env.reset(seed=seed)
+        over = False
+        while not over:
+            obs, reward, terminated, truncated, _ = env.step(act(obs))
+            total += float(reward)
+            over = terminated or truncated
+    env.close()
+    return total / len(seeds)
+
+
+def worker(task: dict) -> None:
     """Run once and print the result as the last line, JSON."""
-    result = {"ours": run_ours, "sb3": run_sb3}[who](METHODS[method], seed)
-    row = {"method": method, "who": who, "seed": seed, **result}
-    print(json.dumps({**row, "process_cpu_s": time.process_time()}))
+    method, who, seed = METHODS[task["method"]], task["who"], task["seed"]
+    result, act = run_ours(method, seed) if who == "ours" else run_sb3(method, seed, task["cap"])
+    run = {"method": task["method"], "who": who, "seed": seed, **result}
+    run["process_cpu_s"] = time.process_time()
+    if task["evaluate"]:
+        run["greedy_return"] = greedy_return(act, method.env_id)
+    print(json.dumps(run))
 
 
 # --- all runs ------------------------------------------------------------------------------------
 
 
-def measure(method: str, who: str, seed: int) -> dict:
+def measure(method: str, who: str, seed: int, cap: int = PEER_CAP, evaluate: bool = False) -> dict:
     """One run in a fresh process. RuntimeError with the last line of its error output."""
+    task = {"method": method, "who": who, "seed": seed, "cap": cap, "evaluate": evaluate}
     done = subprocess.run(
-        [sys.executable, __file__, "--worker", method, who, str(seed)],
+        [sys.executable, __file__, "--worker", json.dumps(task)],
         env={**os.environ, **ONE_THREAD},
         capture_output=True,
         text=True,
     )
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise RuntimeError(f"{METHODS[method].title}, {NAMES[who]}, seed {seed}: {reason}")
+        raise RuntimeError(f"{METHODS[method].label}, {NAMES[who]}, seed {seed}: {reason}")
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
-def summarize(rows: list[dict]) -> dict:
-    """Of one method: medians per side, and how many times less CPU ours takes (medians; range)."""
-    summary: dict = {}
-    for who in NAMES:
-        mine = [row for row in rows if row["who"] == who]
-        if mine:
-            summary[who] = {
-                "runs": len(mine),
-                "solved": sum(row["solved"] for row in mine),
-                **{
-                    f"median_{key}": statistics.median(row[key] for row in mine)
-                    for key in ("cpu_s", "wall_s", "steps", "process_cpu_s")
-                },
-            }
-    if len(summary) == len(NAMES):
-        cpu = {(row["who"], row["seed"]): row["cpu_s"] for row in rows}
-        seeds = sorted({row["seed"] for row in rows})
-        ratios = [cpu["sb3", seed] / cpu["ours", seed] for seed in seeds]
-        median = summary["sb3"]["median_cpu_s"] / summary["ours"]["median_cpu_s"]
-        summary["cpu_ratio"] = {"median": median, "lowest": min(ratios), "highest": max(ratios)}
-    return summary
+def to_measure(plan: dict) -> list[tuple[str, str, int]]:
+    """(method, side, seed) of every run of a plan, in the order of measuring.
+
+    Seed by seed through all methods, so that a slow hour hits all alike.
+    """
+    tasks = []
+    for i in range(max(plan["seeds"], plan["peer_seeds"])):
+        for method in plan["methods"]:
+            sides = METHODS[method].sides
+            for who in sides if i % 2 == 0 else sides[::-1]:
+                wanted = plan["seeds"] if who == "ours" else plan["peer_seeds"]
+                if i < wanted and plan["only"] in (None, who):
+                    tasks.append((method, who, plan["seed_base"] + SEED_STEP * i))
+    return tasks
 
 
-COLUMNS = ("method", "who", "seed", "solved", "CPU s", "wall s", "env steps", "process CPU s")
-WIDTHS = (9, 17, 10, 12, 7, 7, 9, 13)
+def fingerprint(method: Method) -> str:
+    """Changes when the code that is measured does; not with the text of the lab around it."""
+    return hashlib.sha256("\n".join(definitions(method.source)).encode()).hexdigest()[:16]
 
 
-def cells(row: dict) -> tuple[str, ...]:
-    solved = "yes" if row["solved"] else "no"
-    legs = f" ({row['legs']} legs)" if row["legs"] > 1 else ""
-    times = (f"{row[key]:.2f}" for key in ("cpu_s", "wall_s"))
-    steps, process = f"{row['steps']:,}", f"{row['process_cpu_s']:.1f}"
-    who = (METHODS[row["method"]].title, NAMES[row["who"]])
-    return (*who, str(row["seed"]), solved + legs, *times, steps, process)
+def machine() -> dict[str, str]:
+    """What the seconds depend on."""
+    name = platform.processor() or platform.machine()
+    with contextlib.suppress(OSError):
+        found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+        name = found[1] if found else name
+    packages = ("torch", "gymnasium", "numpy", "stable-baselines3")
+    return {
+        "processor": f"{name}, {os.cpu_count()} cores",
+        "system": platform.system(),
+        "python": platform.python_version(),
+        **{package: metadata.version(package) for package in packages},
+    }
 
 
-def line(texts: tuple[str, ...], markdown: bool) -> str:
-    """One line of the table; the widths are fixed, so that each can be printed when it is known."""
-    if markdown:
-        return "| " + " | ".join(texts) + " |"
-    return "  ".join(
-        text.ljust(w) if i < 2 else text.rjust(w)
-        for i, (text, w) in enumerate(zip(texts, WIDTHS, strict=True))
-    )
+def new_results(plan: dict) -> dict:
+    return {
+        "made_by": "benchmarks/training.py",
+        "began": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "plan": plan,
+        "sources": {name: fingerprint(METHODS[name]) for name in plan["methods"]},
+        "runs": [],
+    }
 
 
-def conclusions(method: Method, summary: dict) -> list[str]:
-    """What the runs of one method show, one sentence each."""
-    said = []
-    for who, name in NAMES.items():
-        if who in summary:
-            s = summary[who]
-            said.append(
-                f"{method.title}, {name}: solved {s['solved']} of {s['runs']}; "
-                f"medians {s['median_cpu_s']:.2f} CPU s, "
-                f"{s['median_wall_s']:.2f} wall s, {s['median_steps']:,.0f} environment steps"
-            )
-    if "cpu_ratio" in summary:
-        ratio = summary["cpu_ratio"]
-        said.append(
-            f"{method.title}, CPU, Stable-Baselines3 to this notebook: {ratio['median']:.1f} times "
-            f"(medians); {ratio['lowest']:.1f} to {ratio['highest']:.1f} over the seeds"
-        )
-    if any(s["solved"] < s["runs"] for who, s in summary.items() if who in NAMES):
-        said.append(
-            f"{method.title}: not solved within {method.cap:,} steps: the time counted is the time "
-            "until then"
-        )
-    return said
+def save(results: dict, path: Path) -> None:
+    """Write the results, one run a line; the file is whole at any moment."""
+    head = json.dumps({**results, "runs": []}, indent=2).removesuffix("[]\n}")
+    lines = ",\n".join(f"    {json.dumps(run)}" for run in results["runs"])
+    scratch = path.with_suffix(".part")
+    scratch.write_text(f"{head}[\n{lines}\n  ]\n}}\n", encoding="utf-8")
+    os.replace(scratch, path)
+
+
+def load(path: Path) -> dict:
+    """Results as `save` wrote them. ValueError that says what is wrong with the file."""
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from None
+    except ValueError:
+        results = None
+    if not isinstance(results, dict) or results.get("made_by") != "benchmarks/training.py":
+        raise ValueError(f"{path} holds no results of this program")
+    return results
+
+
+def outdated(results: dict) -> list[str]:
+    """Labels of the methods whose code in the labs is another now than when it was measured."""
+    return [
+        METHODS[name].label
+        for name, then in results["sources"].items()
+        if fingerprint(METHODS[name]) != then
+    ]
+
+
+# --- the command ---------------------------------------------------------------------------------
 
 
 class Parser(argparse.ArgumentParser):
@@ -295,63 +355,147 @@ def seed_number(text: str) -> int:
     return int(text)
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
+def picture(text: str) -> Path:
+    path = Path(text)
+    if path.suffix not in (".png", ".svg", ".pdf"):
+        raise argparse.ArgumentTypeError(f"must end in .png, .svg or .pdf, not {text!r}")
+    return path
+
+
+def parse(arguments: list[str]) -> tuple[argparse.Namespace, dict]:
+    """The options, and the results to begin with: none yet, or those of the file asked for."""
     parser = Parser(
         prog="training.py",
         description=__doc__.splitlines()[0],
-        epilog="Solved: the mean of the last 100 training episodes is at least 475.",
+        epilog="Solved: the mean of the last 100 training episodes is at least 475 on CartPole, "
+        "200 on LunarLander.",
         allow_abbrev=False,
     )
     parser.add_argument("method", nargs="?", choices=tuple(METHODS), help="by default all of them")
+    parser.add_argument("--seeds", type=at_least_one, metavar="N", help="seeds for each (5)")
     parser.add_argument(
-        "--seeds", type=at_least_one, default=3, metavar="N", help="seeds for each (3)"
+        "--peer-seeds", type=at_least_one, metavar="N", help="other number for the peer's runs"
     )
     parser.add_argument(
         "--seed-base", type=seed_number, metavar="S", help="first seed; by default from the clock"
     )
     parser.add_argument("--only", choices=tuple(NAMES), help="one of the two sides only")
+    parser.add_argument(
+        "--cap", type=at_least_one, metavar="STEPS",
+        help=f"environment steps after which the peer is given up ({PEER_CAP:,})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--evaluate", action="store_true", default=None,
+        help=f"after each run, not timed: mean return of {WINDOW} greedy episodes on unseen seeds",
+    )  # fmt: skip
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--output", type=Path, metavar="FILE", help="keep each run in a new FILE")
+    where.add_argument("--resume", type=Path, metavar="FILE", help="go on with the runs of FILE")
+    where.add_argument("--show", type=Path, metavar="FILE", help="show FILE, measure nothing")
+    parser.add_argument("--figure", type=picture, metavar="FILE", help="draw all runs into FILE")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="print JSON")
     shape.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
-    return parser.parse_args(arguments)
+    parser.add_argument("--worker", type=json.loads, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.worker:
+        return options, {}
+
+    fixed = ("method", "seed_base", "only", "cap", "evaluate")
+    more = ("seeds", "peer_seeds")
+    given = [name for name in (*fixed, *more) if getattr(options, name) is not None]
+    stored = options.resume or options.show
+    try:
+        if stored:
+            refused = [name for name in given if options.show or name in fixed]
+            if refused:
+                name = "method" if refused[0] == "method" else "--" + refused[0].replace("_", "-")
+                use = "--show measures nothing" if options.show else f"{stored} has settled that"
+                parser.error(f"{name} cannot be given: {use}")
+            results = load(stored)
+            results["plan"].update({name: getattr(options, name) for name in given})
+            changed = outdated(results) if options.resume else []
+            if changed:
+                parser.error(f"the code of {changed[0]} has changed since {stored} was begun")
+        else:
+            seeds = options.seeds or 5
+            base = options.seed_base
+            results = new_results({
+                "methods": [options.method] if options.method else list(METHODS),
+                "only": options.only,
+                "seed_base": int(time.time()) % 2**30 if base is None else base,
+                "seeds": seeds,
+                "peer_seeds": options.peer_seeds or seeds,
+                "cap": options.cap or PEER_CAP,
+                "evaluate": bool(options.evaluate),
+            })  # fmt: skip
+    except ValueError as error:
+        parser.error(str(error))
+    plan = results["plan"]
+    if plan["only"] == "sb3" and not any(METHODS[name].peer for name in plan["methods"]):
+        parser.error(f"{NAMES['sb3']} has no {METHODS[plan['methods'][0]].title}")
+    if max((seed for _, _, seed in to_measure(plan)), default=0) + SEED_STEP > GREEDY_SEEDS[0]:
+        parser.error(f"seeds must end before {GREEDY_SEEDS[0] - SEED_STEP:,}")
+    if options.output and options.output.exists():
+        parser.error(f"{options.output} is there already: --resume goes on with it")
+    for path in (options.output, options.figure):
+        if path and not path.parent.is_dir():
+            parser.error(f"there is no folder {path.parent}")
+    return options, results
+
+
+def measure_all(results: dict, path: Path | None) -> None:
+    """Do what is still to do of the plan; `results` grows, and the file with it."""
+    plan, runs = results["plan"], results["runs"]
+    done = {(run["method"], run["who"], run["seed"]) for run in runs}
+    tasks = to_measure(plan)
+    for number, task in enumerate(tasks, start=1):
+        if task in done:
+            continue
+        runs.append(measure(*task, cap=plan["cap"], evaluate=plan["evaluate"]))
+        if path:
+            save(results, path)
+        print(f"{number} of {len(tasks)}: {report.progress(runs[-1])}", file=sys.stderr, flush=True)
+
+
+def show(results: dict, options: argparse.Namespace) -> None:
+    """Print the table, or what else was asked for, and draw the figure."""
+    summaries = report.by_method(results["runs"])
+    if options.json:
+        print(json.dumps({**results, "summary": summaries}, indent=2))
+    else:
+        bullet = "- " if options.markdown else ""
+        notes = report.remarks(summaries) + [
+            f"{label}: the lab's code has changed since this was measured"
+            for label in outdated(results)
+        ]
+        print(report.table(summaries, options.markdown))
+        if notes:
+            print("\n" + "\n".join(bullet + note for note in notes))
+    if options.figure:
+        report.draw(results["runs"]).savefig(options.figure, dpi=144, facecolor="white")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    options, results = parse(sys.argv[1:] if arguments is None else arguments)
     if options.worker:
-        method, who, seed = options.worker
-        worker(method, who, int(seed))
+        worker(options.worker)
         return 0
-    methods = [options.method] if options.method else list(METHODS)
-    base = options.seed_base if options.seed_base is not None else int(time.time()) % 2**30
-    if not options.json:
-        print(line(COLUMNS, options.markdown))
-        if options.markdown:
-            print(line(("---",) * len(COLUMNS), True))
-    rows: list[dict] = []
+    path = options.output or options.resume
     try:
-        for method in methods:
-            for seed in range(base, base + options.seeds):
-                for who in METHODS[method].sides:  # in turn: a slow moment hits both
-                    if options.only in (None, who):
-                        rows.append(measure(method, who, seed))
-                        if not options.json:
-                            print(line(cells(rows[-1]), options.markdown), flush=True)
+        if not options.show:
+            measure_all(results, path)
     except RuntimeError as error:
         print(f"training.py: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("training.py: stopped by hand", file=sys.stderr)
+        hint = f"; --resume {path} goes on" if path and results["runs"] else ""
+        print(f"training.py: stopped by hand{hint}", file=sys.stderr)
         return 130
-    summaries = {m: summarize([row for row in rows if row["method"] == m]) for m in methods}
-    if options.json:
-        print(json.dumps({"seed_base": base, "runs": rows, "summary": summaries}, indent=2))
-    else:
-        bullet = "- " if options.markdown else ""
-        print()
-        for method, summary in summaries.items():
-            print("\n".join(bullet + said for said in conclusions(METHODS[method], summary)))
+    if not results["runs"]:
+        print(f"training.py: there are no runs in {options.show}", file=sys.stderr)
+        return 1
+    show(results, options)
     return 0
 
 
