@@ -74,18 +74,19 @@ def find_notebook(lab: str, start: Path | str | None = None) -> Path | None:
 
 def read(path: Path) -> LabProgress:
     """What is written in a notebook, without running it. NotebookProblem if it cannot be read."""
-    cells = _cells(path)
+    cells = notebook_cells(path)
     solutions = {
-        name: cell for cell in cells if (name := _mark(cell, "solution")) and not _by_hand(cell)
+        name: cell for cell in cells if (name := mark(cell, "solution")) and not by_hand(cell)
     }
-    names = [name.removeprefix("test_") for cell in cells if (name := _test(cell))]
+    names = [name.removeprefix("test_") for cell in cells if (name := test_mark(cell))]
     exercises = tuple(
-        Exercise(name, name in solutions and STUB not in _source(solutions[name])) for name in names
+        Exercise(name, name in solutions and STUB not in source_of(solutions[name]))
+        for name in names
     )
     unanswered = tuple(
-        _mark(cell, "solution") or ""
+        mark(cell, "solution") or ""
         for cell in cells
-        if _by_hand(cell) and _source(cell).strip() in ("", "YOUR ANSWER HERE")
+        if by_hand(cell) and source_of(cell).strip() in ("", "YOUR ANSWER HERE")
     )
     return LabProgress(path.stem, exercises, unanswered)
 
@@ -130,7 +131,7 @@ def check(
                 on_cell(number, len(notebook.cells))
                 with contextlib.suppress(CellTimeoutError, CellExecutionError):
                     client.execute_cell(cell, number)
-                if name := _test(cell):
+                if name := test_mark(cell):
                     found[name.removeprefix("test_")] = _outcome(cell)
     except DeadKernelError:
         pass  # what ran after it did not pass
@@ -165,35 +166,40 @@ def check_once(path: Path, **options) -> LabProgress:
 # --- the notebook's cells ------------------------------------------------------------------------
 
 
-def _cells(path: Path) -> list[dict]:
+def notebook_cells(path: Path) -> list[dict]:
+    """The cells of a notebook's file as they are stored. NotebookProblem if there are none."""
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         return [cell for cell in cells if isinstance(cell.get("metadata"), dict)]
     except OSError as error:
         raise NotebookProblem(f"{path} cannot be read ({error.strerror})") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise NotebookProblem(
             f"{path} is no notebook (any more): open it in JupyterLab, or take a new copy"
         ) from None
 
 
-def _source(cell: dict) -> str:
+def source_of(cell: dict) -> str:
+    """A cell's text; Jupyter stores it as a string or as a list of lines."""
     source = cell.get("source", "")
-    return "".join(source) if isinstance(source, list) else str(source)
+    return "".join(map(str, source)) if isinstance(source, list) else str(source)
 
 
-def _mark(cell: dict, kind: str) -> str | None:
+def mark(cell: dict, kind: str) -> str | None:
     """The cell's grade_id if nbgrader's metadata says that it is of this kind."""
-    marks = cell["metadata"].get("nbgrader") or {}
-    return marks.get("grade_id") if marks.get(kind) else None
+    marks = cell["metadata"].get("nbgrader")
+    name = marks.get("grade_id") if isinstance(marks, dict) and marks.get(kind) else None
+    return name if isinstance(name, str) else None
 
 
-def _by_hand(cell: dict) -> bool:
-    return bool(_mark(cell, "grade") and _mark(cell, "solution"))
+def by_hand(cell: dict) -> bool:
+    """True for a question in words, which a person grades."""
+    return bool(mark(cell, "grade") and mark(cell, "solution"))
 
 
-def _test(cell: dict) -> str | None:
-    return _mark(cell, "grade") if not _mark(cell, "solution") else None
+def test_mark(cell: dict) -> str | None:
+    """The grade_id of a test cell, None for other cells."""
+    return mark(cell, "grade") if not mark(cell, "solution") else None
 
 
 def _outcome(cell) -> tuple[bool, str]:

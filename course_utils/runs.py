@@ -64,13 +64,18 @@ def results_folder(start: Path | str | None = None) -> Path:
     return here / "results"
 
 
-def save_run(lab: str, title: str, history: Mapping[str, ArrayLike]) -> None:
-    """Keep a run for the comparison in lab 5, and say so in a line.
+def save_run(
+    lab: str,
+    title: str,
+    history: Mapping[str, ArrayLike],
+    use: str = "the comparison in lab 5",
+) -> None:
+    """Keep a run for a later use, and say so in a line.
 
     Nothing is kept while grading, or when no episode has finished. A folder that cannot be written
     costs the file, not the run; the line says that.
 
-    history: ``Monitor.history``.
+    history: ``Monitor.history``. use: what the run is kept for, in the student's words.
     """
     returns = np.asarray(history["episode_returns"], dtype=np.float32)
     if is_grading() or not returns.size:
@@ -93,7 +98,7 @@ def save_run(lab: str, title: str, history: Mapping[str, ArrayLike]) -> None:
     except OSError as error:
         print(f"This run could not be kept in {folder} ({error.strerror}).")
     else:
-        print(f"This run is kept in results/{lab}, for the comparison in lab 5.")
+        print(f"This run is kept in results/{lab}, for {use}.")
 
 
 def load_runs(lab: str) -> list[Run]:

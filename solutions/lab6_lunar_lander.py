@@ -14,16 +14,19 @@
 # %% [markdown]
 # # Lab 6: PPO in practice, on the moon
 #
-# In lab 5 PPO learned to balance a pole. Here it lands a spacecraft. The algorithm stays as it is; what you write in this lab is what stands around it in practice: how the network starts, how experience is collected from many environments at once, how an agent is evaluated, and how much a result says.
+# In lab 5 PPO learned to balance a pole. Here it lands a spacecraft, in seconds and on your own machine. The algorithm stays as it is, your own if you have written lab 5; what you write in this lab is what stands around it in practice: how the network starts, how experience is collected from many environments at once, how an agent is evaluated, and how much a result says.
 #
 # **When you are done you will be able to**
 #
 # - start a policy close to uniform and a critic close to zero, and say why that helps,
 # - collect rollouts from a vector environment without mixing up episodes,
 # - evaluate an agent so that anybody gets the same numbers again,
+# - train an agent that lands, and say which of PPO's many details it needed,
 # - sum up several runs by one robust number, and say how far it may be off.
 #
-# **What you need.** PyTorch, and labs 1 to 5. What labs 1 and 4 asked you to write is given below as worked code.
+# **What you need.** PyTorch, and labs 1 to 5. What earlier labs asked you to write is given below as worked code; your own PPO functions of lab 5 are used where they pass their checks.
+#
+# **Time.** About three hours. Each part says how many minutes it takes to get there.
 #
 # **Points.** 26 for the five exercises, 4 for one question in your own words.
 #
@@ -36,13 +39,20 @@
 # ## Setup
 
 # %%
+from dataclasses import dataclass
+from types import SimpleNamespace
+
 import numpy as np
 import torch
 from torch import nn
 
 from course_utils.checks import checker
+from course_utils.earlier import own_functions
 from course_utils.environments import make_env, make_envs
 from course_utils.execution import todo_guard
+from course_utils.replay import replay
+from course_utils.runs import save_run
+from course_utils.training import Monitor
 
 check = checker("lab6_lunar_lander")
 
@@ -67,7 +77,7 @@ check = checker("lab6_lunar_lander")
 # - **Inputs** are never changed in place, and a function uses its arguments, not variables of the notebook.
 
 # %% [markdown]
-# ## From labs 1 and 4, given
+# ## From labs 1, 3 and 4, given
 #
 # Nothing here needs changing. You may call these functions in your exercises.
 
@@ -75,7 +85,9 @@ check = checker("lab6_lunar_lander")
 # %%
 def select_log_probs(logits: torch.Tensor, actions: torch.Tensor) -> torch.Tensor:
     """Log-probability of each row's action (lab 1): logits [B, A], actions [B] -> [B]."""
-    return logits.log_softmax(dim=-1).gather(1, actions.unsqueeze(1)).squeeze(1)
+    # Actions first: over a last axis of only four entries PyTorch's softmax is slow.
+    log_p = logits.T.log_softmax(dim=0)
+    return log_p.gather(0, actions.unsqueeze(0)).squeeze(0)
 
 
 def sample_actions(logits: torch.Tensor, generator: torch.Generator):
@@ -90,6 +102,34 @@ def true_next_obs(next_obs: np.ndarray, infos: dict, done: np.ndarray) -> np.nda
     for n in np.flatnonzero(done):
         result[n] = infos["final_obs"][n]
     return result
+
+
+def categorical_entropy(logits: torch.Tensor) -> torch.Tensor:
+    """Entropy of the policy at each observation, in nats (lab 3): [B, A] -> [B]."""
+    log_p = logits.T.log_softmax(dim=0)
+    return -(log_p.exp() * log_p).sum(dim=0)
+
+
+def value_loss(values: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of the critic (lab 3): [B], [B] -> scalar, constant w.r.t. targets."""
+    return (values - targets.detach()).square().mean()
+
+
+def gae(rewards, values, next_values, terminated, truncated, gamma: float, lam: float):
+    """Generalized advantage estimation (lab 4): all [T, N] -> (advantages, returns), both [T, N].
+
+    A time limit (truncated) ends the recursion, but the last step still looks ahead to the value
+    of the state that was reached; only a real end (terminated) is worth nothing afterwards.
+    Source: https://arxiv.org/abs/1506.02438, section 3
+    """
+    deltas = rewards + gamma * next_values * (~terminated) - values
+    carry_on = gamma * lam * (~(terminated | truncated))
+    advantages = torch.empty_like(deltas)
+    running = torch.zeros_like(deltas[0])
+    for t in reversed(range(len(deltas))):
+        running = deltas[t] + carry_on[t] * running
+        advantages[t] = running
+    return advantages, advantages + values
 
 
 # %% [markdown]
@@ -171,16 +211,19 @@ hidden_test("lab6_lunar_lander/orthogonal_linear", orthogonal_linear)
 class ActorCritic(nn.Module):
     """Two separate networks with two hidden layers each: logits and a value (lab 3)."""
 
-    def __init__(self, obs_dim: int, n_actions: int, hidden: int = 64) -> None:
+    def __init__(self, obs_dim: int, n_actions: int, hidden: int = 64, orthogonal: bool = True):
         super().__init__()
+
+        def layer(n_in: int, n_out: int, gain: float) -> nn.Linear:
+            return orthogonal_linear(n_in, n_out, gain) if orthogonal else nn.Linear(n_in, n_out)
 
         def network(n_out: int, gain: float) -> nn.Sequential:
             return nn.Sequential(
-                orthogonal_linear(obs_dim, hidden, 2**0.5),
-                nn.Tanh(),
-                orthogonal_linear(hidden, hidden, 2**0.5),
-                nn.Tanh(),
-                orthogonal_linear(hidden, n_out, gain),
+                layer(obs_dim, hidden, 2**0.5),
+                nn.ReLU(),
+                layer(hidden, hidden, 2**0.5),
+                nn.ReLU(),
+                layer(hidden, n_out, gain),
             )
 
         self.actor = network(n_actions, 0.01)
@@ -441,9 +484,290 @@ with todo_guard():
 # </details>
 
 # %% [markdown]
-# ## Part 4. How much does a result say?
+# ## Part 4. Landing
 #
-# *About 80 minutes to here.*
+# *About 75 minutes to here.*
+#
+# In [LunarLander-v3](https://gymnasium.farama.org/environments/box2d/lunar_lander/) a craft drops toward a landing pad, with a random push at the start. It sees eight numbers: position, velocity, angle, angular velocity, and whether each leg touches the ground. It has four actions: nothing, left engine, main engine, right engine.
+# Reward comes for getting closer to the pad, slower and upright, and for each leg on the ground; fuel costs a little. A crash gives $-100$, coming to rest $+100$. An episode ends with either, or after 1000 steps. An agent with a mean return of 200 counts as having solved it.
+#
+# Three things make this harder than the pole. Most of the reward comes at the very end. Hovering is safe and earns nothing, but crashing is what an agent that tries to land does first. And the simulation is expensive: a step of it costs as much as thirty of CartPole's.
+#
+# ### The update: yours, if you have it
+#
+# The cell below holds worked versions of what lab 5 asks for. It is folded: if lab 5 is still ahead of you, you may want to leave it so. The cell after it looks for your own lab 5 notebook, runs the checks of its functions, and takes every function that passes.
+
+
+# %% jupyter={"source_hidden": true}
+# Worked versions from lab 5. A click on the bar beside this cell folds it again.
+def probability_ratio(new_log_probs: torch.Tensor, old_log_probs: torch.Tensor) -> torch.Tensor:
+    """Probability ratio r of the new policy to the old one, sample by sample."""
+    old = old_log_probs.detach()
+    return (new_log_probs - old).exp()
+
+
+def clipped_surrogate_loss(
+    new_log_probs: torch.Tensor,
+    old_log_probs: torch.Tensor,
+    advantages: torch.Tensor,
+    clip_epsilon: float,
+) -> torch.Tensor:
+    """PPO's clipped policy loss, minus L^CLIP (Schulman et al. 2017, equation 7)."""
+    advantages = advantages.detach()
+    ratio = probability_ratio(new_log_probs, old_log_probs)
+    unclipped = ratio * advantages
+    clipped = ratio.clamp(1 - clip_epsilon, 1 + clip_epsilon) * advantages
+    return -torch.minimum(unclipped, clipped).mean()
+
+
+def approx_kl(new_log_probs: torch.Tensor, old_log_probs: torch.Tensor) -> float:
+    """Estimate KL[pi_old, pi_new] from samples of the old policy, with the k3 estimator."""
+    log_ratio = (new_log_probs - old_log_probs).detach()
+    return (torch.expm1(log_ratio) - log_ratio).mean().item()
+
+
+def minibatch_indices(batch_size: int, minibatch_size: int, generator: torch.Generator):
+    """One epoch of shuffled minibatches."""
+    order = torch.randperm(batch_size, generator=generator)
+    return iter(order.split(minibatch_size))
+
+
+def linear_schedule(update: int, n_updates: int, initial: float) -> float:
+    """Linearly falling value: `initial` at update 0, 0 at update == n_updates."""
+    return initial * (1 - update / n_updates)
+
+
+def ppo_update(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    rollout: dict[str, torch.Tensor],
+    config,
+    generator: torch.Generator,
+) -> dict[str, float]:
+    """Train the model on one rollout, in place."""
+    statistics = []
+    minibatches = (
+        index
+        for _ in range(config.epochs)
+        for index in minibatch_indices(len(rollout["obs"]), config.minibatch_size, generator)
+    )
+    for index in minibatches:
+        batch = {name: tensor[index] for name, tensor in rollout.items()}
+        advantages = batch["advantages"]
+        if config.normalize_advantages:
+            spread = advantages.std(correction=0)  # N, not N - 1: no NaN for a single sample
+            advantages = (advantages - advantages.mean()) / (spread + 1e-8)
+
+        logits, values = model(batch["obs"])
+        new_log_probs = select_log_probs(logits, batch["actions"])
+        policy_loss = clipped_surrogate_loss(
+            new_log_probs, batch["log_probs"], advantages, config.clip_epsilon
+        )
+        critic_loss = value_loss(values, batch["returns"])
+        entropy = categorical_entropy(logits).mean()
+        loss = policy_loss + config.value_coef * critic_loss - config.entropy_coef * entropy
+
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm)
+        optimizer.step()
+
+        new_log_probs = new_log_probs.detach()
+        ratio = probability_ratio(new_log_probs, batch["log_probs"])
+        statistics.append(
+            {
+                "policy_loss": policy_loss.item(),
+                "value_loss": critic_loss.item(),
+                "entropy": entropy.item(),
+                "approx_kl": approx_kl(new_log_probs, batch["log_probs"]),
+                "clip_fraction": ((ratio - 1).abs() > config.clip_epsilon).float().mean().item(),
+            }
+        )
+        if config.target_kl is not None and statistics[-1]["approx_kl"] > config.target_kl:
+            break
+    return {
+        name: sum(entry[name] for entry in statistics) / len(statistics) for name in statistics[0]
+    }
+
+
+WORKED = {
+    function.__name__: function
+    for function in (
+        probability_ratio,
+        clipped_surrogate_loss,
+        approx_kl,
+        minibatch_indices,
+        linear_schedule,
+        ppo_update,
+    )
+}
+ppo = SimpleNamespace(**WORKED)
+
+# %% tags=["skip-execution"]
+ppo = own_functions("lab5_ppo", WORKED)
+
+# %% [markdown]
+# ### The loop: given
+#
+# The rest is lab 5's training with your `collect_rollout` in it. Four functions on one screen; read them once. Each line with a `config` in it is a choice that somebody made. In part 6 you see which of them mattered.
+
+
+# %%
+@dataclass
+class TrainConfig:
+    """What a whole training run needs to know, and what one PPO update in it needs."""
+
+    env_id: str = "LunarLander-v3"
+    """Gymnasium's name of the environment"""
+    total_steps: int = 300_000
+    """budget of environment steps; the learning rate falls to 0 over it"""
+    num_envs: int = 16
+    """environments that are played side by side, N"""
+    n_steps: int = 128
+    """steps per environment and rollout, T"""
+    epochs: int = 8
+    """passes over a rollout"""
+    minibatch_size: int = 512
+    """samples per gradient step"""
+    learning_rate: float = 0.003
+    """of Adam, at the start"""
+    anneal: bool = True
+    """let the learning rate fall"""
+    gamma: float = 0.995
+    """discount: what comes 200 steps later still counts a third"""
+    gae_lambda: float = 0.95
+    """lambda of GAE"""
+    clip_epsilon: float = 0.2
+    """half-width of the band around ratio 1"""
+    value_coef: float = 0.5
+    """weight of the value loss"""
+    entropy_coef: float = 0.005
+    """weight of the entropy bonus"""
+    max_grad_norm: float = 0.5
+    """largest norm of the gradient over all parameters"""
+    normalize_advantages: bool = True
+    """per minibatch"""
+    target_kl: float | None = None
+    """stop an update when the approximate KL passes this"""
+    reward_scale: float = 0.05
+    """what rewards are multiplied with before they train the critic"""
+    bootstrap_time_limits: bool = True
+    """False: treat a time limit as the end of the task"""
+    orthogonal: bool = True
+    """False: PyTorch's own start"""
+    hidden: int = 64
+    """units in each hidden layer"""
+    goal: float | None = 200.0
+    """stop when the mean return of the last 100 episodes reaches this"""
+
+
+def new_run(config: TrainConfig, seed: int) -> SimpleNamespace:
+    """A fresh agent and all that belongs to it, made from one seed."""
+    torch.manual_seed(seed)  # the initial weights
+    envs = make_envs(config.env_id, config.num_envs, seed)
+    obs, _ = envs.reset()
+    n_actions = int(envs.single_action_space.n)
+    model = ActorCritic(obs.shape[1], n_actions, config.hidden, config.orthogonal)
+    return SimpleNamespace(
+        model=model,
+        # fused: one call for all parameters, where each would cost as much as its arithmetic
+        optimizer=torch.optim.Adam(model.parameters(), config.learning_rate, eps=1e-5, fused=True),
+        generator=torch.Generator().manual_seed(seed),  # actions and minibatches
+        envs=envs,
+        obs=obs,
+        scores=torch.zeros(config.num_envs),  # return so far of the episode under way
+        env_steps=0,
+    )
+
+
+def to_batch(rollout: dict[str, torch.Tensor], config: TrainConfig) -> dict[str, torch.Tensor]:
+    """A rollout [T, N] as the flat batch [T * N] that an update takes."""
+    terminated, truncated = rollout["terminated"], rollout["truncated"]
+    if not config.bootstrap_time_limits:
+        terminated = terminated | truncated
+    advantages, returns = gae(
+        rollout["rewards"] * config.reward_scale,
+        rollout["values"],
+        rollout["next_values"],
+        terminated,
+        truncated,
+        config.gamma,
+        config.gae_lambda,
+    )
+    batch = {name: rollout[name] for name in ("obs", "actions", "log_probs", "values")}
+    batch |= {"advantages": advantages, "returns": returns}
+    return {name: tensor.flatten(0, 1) for name, tensor in batch.items()}
+
+
+def finished_returns(rollout: dict[str, torch.Tensor], scores: torch.Tensor) -> list[float]:
+    """Returns of the episodes that end in this rollout. scores [N] carries the others on."""
+    finished = []
+    done = rollout["terminated"] | rollout["truncated"]
+    for rewards, ends in zip(rollout["rewards"], done, strict=True):
+        scores += rewards
+        finished += scores[ends].tolist()
+        scores[ends] = 0.0
+    return finished
+
+
+def train(run: SimpleNamespace, config: TrainConfig):
+    """Train in place until the goal or the end of the budget; return the monitor's history."""
+    n_updates = config.total_steps // (config.num_envs * config.n_steps)
+    with Monitor(config.total_steps, config.goal, f"PPO on {config.env_id}") as monitor:
+        for update in range(n_updates):
+            if config.anneal:
+                for group in run.optimizer.param_groups:
+                    group["lr"] = ppo.linear_schedule(update, n_updates, config.learning_rate)
+            rollout, run.obs = collect_rollout(
+                run.envs, run.model, run.obs, config.n_steps, run.generator
+            )
+            run.env_steps += config.num_envs * config.n_steps
+            batch = to_batch(rollout, config)
+            statistics = ppo.ppo_update(run.model, run.optimizer, batch, config, run.generator)
+            monitor.episodes(finished_returns(rollout, run.scores), run.env_steps)
+            monitor.log(**statistics)
+            if monitor.solved:
+                break
+    return monitor.history
+
+
+# %% [markdown]
+# First, the agent before any training.
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    config = TrainConfig()
+    run = new_run(config, seed=0)
+
+
+def act(obs):
+    """The agent's favorite action."""
+    with torch.no_grad():
+        return int(run.model(torch.as_tensor(obs))[0].argmax())
+
+
+replay(act, "LunarLander-v3", seed=7)
+
+# %% [markdown]
+# Now train it. The curve grows while it learns; you may stop at any time with the square button or by pressing I twice, and what was learned is kept.
+#
+# **Predict first.** What will it learn first, not to crash or to land? How will that look in the length of the episodes?
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    history = train(run, config)
+    save_run("lab6_lunar_lander", "PPO", history, "the explorer in part 6")
+
+# %% [markdown]
+# And the same agent again, from the same start.
+
+# %% tags=["skip-execution"]
+replay(act, "LunarLander-v3", seed=7)
+
+# %% [markdown]
+# ## Part 5. How much does a result say?
+#
+# *About 105 minutes to here.*
 #
 # Two runs with other seeds end with other agents. A comparison of algorithms needs several runs, one number that sums them up, and an interval that says how far this number may be off.
 # The mean follows every outlier: one failed run among ten can decide a comparison. The median ignores outliers, but also nearly everything else. Between them lies the **interquartile mean** (IQM), the mean of the middle half. [Agarwal et al. 2021](https://arxiv.org/abs/2108.13264) recommend it for comparing algorithms in reinforcement learning, with intervals from resampling.
