@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from course_utils.ablation import Ablation
 from course_utils.execution import display_html
 from course_utils.runs import Reference
 
@@ -362,6 +363,75 @@ def lr_schedule(
     if any(several):
         axes.legend(frameon=False, fontsize=9)
     return figure
+
+
+def ablation(study: Ablation, own: Mapping[str, Sequence[int | None]] | None = None) -> Figure:
+    """Environment steps until solved, a row for each change: every run, their IQM, its interval.
+
+    Args:
+        study: ``ablation.ablation()``.
+        own: name of a change -> steps of the student's own runs, None for one that was not solved
+            (``ablation.run_again``).
+    """
+    own = own or {}
+    unknown = [name for name in own if name not in {result.name for result in study.results}]
+    if unknown:
+        raise ValueError(f"no row is called {unknown[0]!r}")
+    figure = _figure(7.6, 1.2 + 0.36 * len(study.results))
+    axes = figure.subplots()
+    axes.axvspan(study.results[0].low, study.results[0].high, color=GRAY, alpha=0.15, lw=0)
+    once = _Once()
+    for row, result in enumerate(study.results):
+        solved = result.solved
+        for mask, marker, color, label in (
+            (solved, ".", SKY, "one run"),
+            (~solved, "x", VERMILION, "one run, not solved"),
+        ):
+            # Runs that ended together lie side by side, so that each can be seen.
+            x = result.steps[mask]
+            axes.plot(x, row + 0.24 + _spread(x), marker, color=color, ms=5,
+                      label=once(label, x.size))  # fmt: skip
+        axes.plot([result.low, result.high], [row, row], color=BLUE, lw=2.5,
+                  label=once("interquartile mean, 95 % interval"))  # fmt: skip
+        axes.plot(result.iqm, row, "o", color=BLUE, ms=7)
+        mine = [steps for steps in own.get(result.name, ()) if steps is not None]
+        lost = len(own.get(result.name, ())) - len(mine)
+        axes.plot(mine, [row] * len(mine), "D", mfc="none", mec="black", ms=8,
+                  label=once("yours", len(mine)))  # fmt: skip
+        axes.plot([study.budget] * lost, row + _spread(np.zeros(lost)), "x", color="black", ms=9,
+                  mew=2, label=once("yours, not solved", lost))  # fmt: skip
+        axes.text(1.01, row, f"{int(solved.sum())} of {len(solved)}", va="center", fontsize=9,
+                  transform=axes.get_yaxis_transform())  # fmt: skip
+    axes.text(1.01, -1, "solved", va="center", fontsize=9, transform=axes.get_yaxis_transform())
+    axes.set_yticks(range(len(study.results)), [result.title for result in study.results])
+    axes.set_ylim(len(study.results) - 0.4, -0.6)
+    axes.set_xlim(0, 1.03 * max(study.budget, *(s for e in own.values() for s in e if s), 1))
+    axes.xaxis.set_major_formatter(_thousands)
+    _label(axes, f"environment steps until solved, at most {study.budget:,}", "", "")
+    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+class _Once:
+    """A label the first time something is drawn under it, None after that."""
+
+    def __init__(self) -> None:
+        self.seen: set[str] = set()
+
+    def __call__(self, label: str, drawn: int = 1) -> str | None:
+        if not drawn or label in self.seen:
+            return None
+        self.seen.add(label)
+        return label
+
+
+def _spread(x: np.ndarray) -> np.ndarray:
+    """Small offsets for points at the same place, 0 for one alone; [n] -> [n]."""
+    offsets = np.zeros(len(x))
+    for value in np.unique(x):
+        here = np.flatnonzero(x == value)
+        offsets[here] = 0.07 * (np.arange(len(here)) - (len(here) - 1) / 2)
+    return offsets
 
 
 def _figure(width: float, height: float) -> Figure:

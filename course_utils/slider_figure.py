@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from course_utils.execution import is_grading
 from course_utils.widgets import STYLE, script
 
-KINDS = ("line", "steps", "bars", "points", "band", "marks")
+KINDS = ("line", "thin", "steps", "bars", "points", "band", "marks")
 COLORS = 6  # as many as figures.CYCLE has
 
 
@@ -47,8 +47,8 @@ class Series:
     """What is drawn in a panel. Arrays are [n], the same in all frames, or [K, n], by frame.
 
     Attributes:
-        kind: "line", "steps", "bars", "points", "band" (between ``y`` and ``high``) or "marks"
-            (vertical lines at ``x``).
+        kind: "line", "thin" (a line that is one of many), "steps", "bars", "points", "band"
+            (between ``y`` and ``high``) or "marks" (vertical lines at ``x``).
         label: its words in the key; without one it is not in the key.
         x, y, high: numbers; a NaN interrupts a line.
         color: its place in the palette, as in ``figures.CYCLE``.
@@ -64,7 +64,10 @@ class Series:
 
 @dataclass(frozen=True)
 class Panel:
-    """One pair of axes. Ranges are (low, high); by default they hold what all frames show."""
+    """One pair of axes. Ranges are (low, high); by default they hold what all frames show.
+
+    ``x_ticks`` are (value, text); by default round numbers.
+    """
 
     title: str
     x_label: str
@@ -73,6 +76,7 @@ class Panel:
     x_range: tuple[float, float] | None = None
     y_range: tuple[float, float] | None = None
     y_log: bool = False
+    x_ticks: Sequence[tuple[float, str]] | None = None
 
 
 class SliderFigure(anywidget.AnyWidget):
@@ -197,7 +201,7 @@ def _panel(panel: Panel, store: _Store) -> dict:
         "x_range": list(x_range),
         "y_range": list(y_range),
         "y_log": panel.y_log,
-        "x_ticks": _ticks(x_range),
+        "x_ticks": _ticks(x_range) if panel.x_ticks is None else [list(t) for t in panel.x_ticks],
         "y_ticks": _ticks(y_range, log=panel.y_log),
     }
 
