@@ -8,6 +8,7 @@ enough is decided by course_utils.acceptance, once there, to know when to stop, 
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from autograde.judge.spec import generator
 from course_utils import acceptance
 
 MAX_STEPS = 1000
+NAME = re.compile(r"[a-z]{1,20}-[a-z]{1,20}-[0-9]{3}")
 LOWEST = -1e6
 REFUSED_SHARE = 0.8
 """Of the points, for an agent that is refused but comes close to the level; in proportion below."""
@@ -83,7 +85,7 @@ def _details(agent: Agent, observation: Any) -> dict | None:
     try:
         returns, lengths = observation["returns"], observation["lengths"]
         policy, best = observation["policy"], observation["best"]
-        parameters, steps = policy["parameters"], policy["env_steps"]
+        name, parameters, steps = policy["name"], policy["parameters"], policy["env_steps"]
         episode, actions = best["episode"], best["actions"]
     except (KeyError, TypeError):
         return None
@@ -93,6 +95,8 @@ def _details(agent: Agent, observation: Any) -> dict | None:
         and n == len(lengths)
         and all(_number(x) and LOWEST <= x <= acceptance.HIGHEST for x in returns)
         and all(_whole(x, 1, MAX_STEPS) for x in lengths)
+        and isinstance(name, str)
+        and NAME.fullmatch(name) is not None
         and _whole(parameters, 1, 10**9)
         and (steps is None or _whole(steps, 0, 10**12))
         and _whole(episode, 0, n - 1)
@@ -107,6 +111,7 @@ def _details(agent: Agent, observation: Any) -> dict | None:
     values = np.array(returns, float)
     low, high = interval(values)
     return {
+        "name": name,
         "accepted": decision[0],
         "episodes": n,
         "mean": float(values.mean()),

@@ -36,7 +36,7 @@ def answer(request_path: str, file_path: str, nonce: str) -> None:
 def play(data: bytes, wanted: dict) -> dict:
     """What a policy does under a request (see autograde.judge.agents): plain numbers.
 
-    {"problem": text} if the file holds no policy that can play, else {"policy": {parameters,
+    {"problem": text} if the file holds no policy that can play, else {"policy": {name, parameters,
     env_steps}, "returns": [float], "lengths": [int], "best": {"episode": index, "actions": one
     digit a step}}. The number of episodes follows from acceptance.look.
     """
@@ -70,7 +70,11 @@ def play(data: bytes, wanted: dict) -> dict:
         for env in envs:
             env.close()
     return {
-        "policy": {"parameters": policy.n_parameters, "env_steps": policy.env_steps},
+        "policy": {
+            "name": policy.name,
+            "parameters": policy.n_parameters,
+            "env_steps": policy.env_steps,
+        },
         "returns": returns,
         "lengths": lengths,
         "best": best,
