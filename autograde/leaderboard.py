@@ -73,7 +73,7 @@ def leaderboard_command(
     course.check_lab(lab)
     target = Path(output) if output else course.reports / lab / "leaderboard.html"
     if output:
-        check_writable(target)
+        check_writable(target, "--output")
     entries, without = read(course, load_lab(course, lab))
     page = render(course, lab, entries, without, names=names, videos=videos)
     write(target, page, private=output is None)
