@@ -179,11 +179,12 @@ def render(
     from autograde.excerpts import visible
     from course_utils import acceptance
 
-    low = min([*(entry.low for entry in entries), 0.0])
+    # Far below, by how much makes no difference to anybody.
+    low = max(min([*(entry.low for entry in entries), 0.0]), -100.0)
     high = max([*(entry.high for entry in entries), acceptance.LEVEL + 60.0])
 
     def place(value: float) -> float:
-        return round(100 * (value - low) / (high - low), 2)
+        return round(100 * (max(value, low) - low) / (high - low), 2)
 
     now = now or datetime.now().astimezone()
     environment = jinja2.Environment(
