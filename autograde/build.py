@@ -25,6 +25,8 @@ NOTEBOOK_METADATA = {
 LAYOUT_METADATA = ("lines_to_next_cell", "lines_to_end_of_cell_marker", "cell_marker")
 
 ID = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+# Of a file that students hand in beside the notebook.
+FILE = re.compile(r"[a-z0-9_]{1,60}\.[a-z0-9]{1,20}")
 GRADE_KEYS = {"grade", "grade_id", "locked", "solution", "schema_version"}
 
 
@@ -77,6 +79,7 @@ def first_problem(notebook, lab: str) -> str | None:
     grade_ids: set[str] = set()
     solutions: dict[str, bool] = {}
     tests: list[str] = []
+    files: set[str] = set()  # tests of what is handed in beside the notebook
     for number, cell in enumerate(notebook.cells, start=1):
         meta = cell.metadata.get("nbgrader")
         where = f"cell {number}"
@@ -100,9 +103,11 @@ def first_problem(notebook, lab: str) -> str | None:
             solutions[meta["grade_id"]] = bool(meta["grade"])
         elif meta and meta["grade"]:
             tests.append(meta["grade_id"])
+            if cell.metadata.get("hands_in") is not None:
+                files.add(meta["grade_id"])
     for grade_id in tests:
         name = grade_id.removeprefix("test_")
-        if name not in solutions:
+        if name not in solutions and grade_id not in files:
             return f"cell {grade_id!r}: there is no solution cell {name!r} that it tests"
     for name, graded in solutions.items():
         if not graded and f"test_{name}" not in tests:
@@ -139,6 +144,9 @@ def _cell_problem(cell, meta: dict, lab: str) -> str | None:
             return "a test cell's grade_id is test_ and the name of what it tests"
         if len(regions["hidden test"]) != 1:
             return "a test cell needs exactly one hidden test region"
+        file = cell.metadata.get("hands_in")
+        if file is not None and not (isinstance(file, str) and FILE.fullmatch(file)):
+            return f"hands_in is a file's name such as agent.safetensors, not {file!r}"
         name = meta["grade_id"].removeprefix("test_")
         if f'hidden_test("{lab}/{name}"' not in "\n".join(regions["hidden test"][0]):
             return f'its hidden test must call hidden_test("{lab}/{name}", ...)'

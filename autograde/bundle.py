@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autograde.course import Course
 from autograde.errors import CourseError
+from autograde.intake import declared_files
 
 PACKAGE = "course_utils"
 DOTTED = re.compile(rf"{PACKAGE}(\.\w+)+")
@@ -115,7 +116,7 @@ def make(course: Course, lab: str) -> Bundle:
         if (root / name).exists():
             take(name)
     try:
-        values = {**_values(root, lab), "pages": course.pages()}
+        values = {**_values(root, lab), "pages": course.pages(), "files": _beside(sources[0][1])}
         files.update((name, _render(name, values)) for name in MADE)
     except CourseError as error:
         bundle.problems.append(str(error))
@@ -269,6 +270,14 @@ def _lying_there(root: Path) -> list[str]:
 
 
 # --- what is made for students -------------------------------------------------------------------
+
+
+def _beside(notebook: bytes) -> list[str]:
+    """The files that students hand in beside a released notebook."""
+    try:
+        return list(declared_files(json.loads(notebook)).values())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return []  # not built, which is a problem of its own
 
 
 def _values(root: Path, lab: str) -> dict:

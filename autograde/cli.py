@@ -34,6 +34,7 @@ class LazyGroup(click.Group):
         "collect": ("autograde.collect", "collect_command", "Take in what a class handed in."),
         "corpus": ("autograde.corpus", "corpus_command", "Measure the tests on the corpus."),
         "feedback": ("autograde.handback", "feedback_command", "Pack the pages for an LMS."),
+        "leaderboard": ("autograde.leaderboard", "leaderboard_command", "Rank the class's agents."),
         "release": ("autograde.release", "release_command", "Make the bundle that students get."),
         "report": ("autograde.report", "report_command", "What the class got right and wrong."),
         "status": ("autograde.status", "status_command", "How far each lab has come."),

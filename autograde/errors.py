@@ -19,7 +19,7 @@ class CourseError(Exception):
         return type(self), (str(self), self.status)  # from another process with its status
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, option: str = "--json") -> None:
     """CourseError if a file cannot be written there: found out before the grading, not after."""
     existed = path.exists()
     if existed and not path.is_file() and not path.is_dir():
@@ -29,4 +29,4 @@ def check_writable(path: Path) -> None:
         if not existed:
             path.unlink()
     except OSError as error:
-        raise CourseError(f"--json {path}: {error.strerror}") from None
+        raise CourseError(f"{option} {path}: {error.strerror}") from None

@@ -70,6 +70,8 @@ LIMITS: dict[str, float] = {
     "restarts": 24,
     "grace_s": 5,  # between the interrupt and the end
 }
+# Of the process that plays a handed-in policy: the slowest that is taken needs a minute.
+PLAYER_LIMITS = {"cell_cpu_s": 120, "cell_wall_s": 480, "memory_bytes": 2 << 30, "processes": 32}
 KILLED = (-9, 256 - 9)  # of pid 1 of its namespace, and as that passes the kernel's on
 HIDDEN_TESTS = "### BEGIN HIDDEN TESTS"
 POLL_S = 0.1
@@ -404,15 +406,19 @@ class Engine:
         requests = job.get("requests") or {}
         cells: dict[str, Any] = {}
         observations: dict[str, Any] = {}
+        files = job.get("files") or {}
         try:
             for index, cell in enumerate(job["notebook"]["cells"]):
                 if cell.get("cell_type") == "code":
                     name = str(cell.get("id") or f"cell-{index}")
-                    cells[name] = self._cell(state, cell, requests, observations)
+                    cells[name] = self._cell(state, cell, requests, observations, files)
                     if job.get("stop_at_timeout") and (state.timeouts or state.killed):
                         break
         finally:
             self._end(state)
+        for name, file in files.items():
+            if not state.timeouts and not state.killed:  # else it is all run again
+                observations[name] = self._play(state, file, requests[name], job["player"])
         return {
             "cells": cells,
             "observations": observations,
@@ -430,11 +436,12 @@ class Engine:
         cell: dict[str, Any],
         requests: dict[str, Any],
         observations: dict[str, Any],
+        files: dict[str, Any],
     ) -> dict[str, Any]:
         metadata = cell.get("metadata") or {}
         marks = metadata.get("nbgrader") or {}
         test = marks.get("grade_id") if marks.get("grade") else None
-        request = requests.get(test) if test is not None else None
+        request = requests.get(test) if test is not None and test not in files else None
         source = _source(cell)
         if "skip-execution" in (metadata.get("tags") or []):
             if request is not None:
@@ -465,6 +472,35 @@ class Engine:
         elif run.status == "timeout":
             run.outputs.items.append(error_output("Timeout", run.reason))
         return _result(run.status, run.outputs.finish(), run.execution_count, round(run.seconds, 3))
+
+    def _play(self, state: _Job, file: dict[str, str], request: str, player: str) -> dict[str, Any]:
+        """Let a handed-in file answer a request, in a kernel that runs nothing but `player`.
+
+        The notebook's kernel has ended before, so nothing of the student's runs beside it.
+        """
+        if "problem" in file:
+            return {"failure": file["problem"]}
+        limits = {**state.limits, **PLAYER_LIMITS}
+        for _ in range(3):
+            try:
+                session = _Session(self.server().spawn(limits, 0), limits)
+            except _Dead:
+                continue
+            nonce = secrets.token_hex(16)
+            try:
+                program, *paths = map(session.kernel.lay, (player, request, file["data"]))
+                asked = ", ".join(map(repr, (*paths, nonce)))
+                code = f"import runpy; runpy.run_path({program!r})['answer']({asked})"
+                run = session.run(code, time.monotonic() + limits["cell_wall_s"], nonce)
+            finally:
+                session.close()
+                state.cpu_s += session.cpu_s
+            state.timeouts += run.status == "timeout"
+            state.killed += run.killed
+            state.deaths += run.kernel_dead
+            found = run.outputs.observation
+            return {"failure": _failure(run)} if found is None else {"observation": found}
+        raise SandboxError("no kernel came up to play a policy in")
 
     def _observe(self, state: _Job, request: dict[str, Any] | str) -> dict[str, Any]:
         nonce = secrets.token_hex(16)
@@ -590,7 +626,10 @@ def execute(job: bytes) -> bytes:
     ----------
     job: JSON object with "notebook" (nbformat dict), "requests" ({grade_id: observation request,
         an object or, so that it is not encoded for each submission anew, its JSON text}),
-        "limits" (see LIMITS; all optional), "sandbox" ("auto", "bwrap", "unshare", "none"), "seed",
+        "files" ({grade_id: {"data": base64} or {"problem": text}}: what is asked by the request of
+        that name is not the notebook's kernel, but a fresh one in which the code "player" plays the
+        file, see sandbox.agent_player), "limits" (see LIMITS; all optional), "sandbox" ("auto",
+        "bwrap", "unshare", "none"), "seed",
         "stop_at_timeout" (leave out all after the first timeout: for a run that is made again)
 
     Returns

@@ -234,7 +234,7 @@ class _Run:
             for prepared in self.alone:
                 executor = executor or make_executor(jobs)
                 try:
-                    future = executor.submit(self.execute, self._job(prepared[1], alone=True))
+                    future = executor.submit(self.execute, self._job(*prepared[:2], alone=True))
                     wait([future])
                     if isinstance(future.exception(), BrokenExecutor):
                         executor = _discard(executor)
@@ -322,7 +322,7 @@ class _Run:
             results = pipeline.refused_results(self.lab, submission.refusal)
             self._record(Graded(submission, notebook, results, {}))
             return None
-        return submission, notebook, self._job(notebook)
+        return submission, notebook, self._job(submission, notebook)
 
     def _renew_feedback(self, submission: Submission, stored: dict, row: Row) -> None:
         """Write the page again if it is missing, or if a person has graded or commented since."""
@@ -345,11 +345,12 @@ class _Run:
         future = self.aside.page(self.course, self.lab.name, student)
         self.pages[future] = (student, finish, again)
 
-    def _job(self, notebook: dict, alone: bool = False) -> bytes:
+    def _job(self, submission: Submission, notebook: dict, alone: bool = False) -> bytes:
         return pipeline.make_job(
             self.lab,
             notebook,
             self.requests,
+            files=submission.files,
             limits=pipeline.alone_limits(self.limits) if alone else self.limits,
             sandbox=self.sandbox,
             stop_at_timeout=not alone,

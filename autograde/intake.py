@@ -15,6 +15,8 @@ from pathlib import Path
 from autograde.course import Course
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
+# Of a file that a test looks at: as course_utils.policies has it.
+MAX_HANDED_IN_BYTES = 5_000_000
 MAX_CELLS = 5_000
 MAX_CELL_CHARACTERS = 200_000
 MAX_CHARACTERS = 1_000_000
@@ -37,11 +39,26 @@ class Cell:
 
 
 @dataclass(frozen=True)
+class HandedIn:
+    """A file that one of the lab's tests looks at: its bytes, or the `problem` with it.
+
+    `name` is what the lab asks for; a `note` says that another file was taken for it.
+    """
+
+    grade_id: str
+    name: str
+    data: bytes | None = field(default=None, repr=False)
+    problem: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Submission:
     """One submission after intake: `cells`, or a `refusal` that its author can act on.
 
-    `notes` are things accepted with a remark. `digest` identifies what was handed in (the bytes,
-    or the kind of refusal), so that an unchanged submission need not be graded again.
+    `files`: what was handed in beside the notebook, of what the lab asks for; nothing else of it is
+    looked at. `notes` are things accepted with a remark. `digest` identifies what was handed in
+    (the bytes, or the kind of refusal), so that an unchanged submission need not be graded again.
     """
 
     student: str
@@ -52,6 +69,7 @@ class Submission:
     digest: str = ""
     received: datetime | None = None
     late: timedelta = field(default=timedelta(0))
+    files: tuple[HandedIn, ...] = ()
 
 
 class Refused(Exception):
@@ -107,8 +125,90 @@ def take_in(course: Course, student: str, lab: str, skeleton: dict) -> Submissio
             received=received,
             late=late,
         )
+    files = take_in_files(course, student, lab, skeleton)
     remarks += [f"not taken: {line}" for line in untaken[:3]]
-    return Submission(student, lab, cells, None, (*remarks, *notes), digest, received, late)
+    remarks += [file.note for file in files if file.note]
+    digest = digest_of(digest, files)
+    return Submission(student, lab, cells, None, (*remarks, *notes), digest, received, late, files)
+
+
+# --- files beside the notebook -------------------------------------------------------------------
+
+
+def declared_files(skeleton: dict) -> dict[str, str]:
+    """The files that a released notebook's tests look at: {grade_id of the test cell: name}.
+
+    A test cell names its file as `hands_in` in its metadata.
+    """
+    found = {}
+    for cell in skeleton["cells"]:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if grade_id and cell["metadata"].get("hands_in"):
+            found[grade_id] = str(cell["metadata"]["hands_in"])
+    return found
+
+
+def take_in_files(course: Course, student: str, lab: str, skeleton: dict) -> tuple[HandedIn, ...]:
+    """Read the declared files from a submission's folder. Never raises for what lies there."""
+    from autograde.placed import read_record
+
+    wanted = declared_files(skeleton)
+    if not wanted:
+        return ()
+    folder = course.submission_dir(student, lab)
+    record = read_record(course, lab, student)
+    untaken = record.refusals if record else []
+    if folder.parent.is_symlink() or not _is_folder(folder):
+        return given(skeleton, {})
+    return tuple(_handed_in(folder, grade_id, name, untaken) for grade_id, name in wanted.items())
+
+
+def given(skeleton: dict, files: dict[str, bytes]) -> tuple[HandedIn, ...]:
+    """The declared files as handed in by hand: bytes by name; others were not handed in."""
+    return tuple(
+        HandedIn(grade_id, name, files[name])
+        if name in files
+        else HandedIn(grade_id, name, problem=_not_handed_in(name))
+        for grade_id, name in declared_files(skeleton).items()
+    )
+
+
+def digest_of(notebook: str, files: Iterable[HandedIn]) -> str:
+    """A submission's digest, from that of its notebook and its files."""
+    parts = [(f.name, f.problem, hashlib.sha256(f.data or b"").hexdigest()) for f in files]
+    if not parts:
+        return notebook
+    return hashlib.sha256(json.dumps([notebook, parts]).encode()).hexdigest()
+
+
+def _handed_in(folder: Path, grade_id: str, name: str, untaken: list[str]) -> HandedIn:
+    path, note = folder / name, ""
+    if not os.path.lexists(path):
+        ending = path.suffix
+        alike = [found for found in _files_below(folder) if found.suffix.lower() == ending]
+        if len(alike) != 1:
+            problem = _not_handed_in(name)
+            refused = [line for line in untaken if ending in line.lower()]
+            if alike:
+                listed = ", ".join(shown(found.relative_to(folder)) for found in alike[:3])
+                problem = f"{name} is missing; found {listed}: hand in one, named {name}"
+            elif refused:
+                problem = one_line(refused[0])
+            return HandedIn(grade_id, name, problem=problem)
+        path = alike[0]
+        note = f"{name} was missing; {shown(path.relative_to(folder))} was taken in its place"
+    try:
+        data = read_regular_file(path, MAX_HANDED_IN_BYTES, "write it with save_policy")
+    except Refused as reason:
+        return HandedIn(grade_id, name, problem=str(reason))
+    return HandedIn(grade_id, name, data, note=note)
+
+
+def _not_handed_in(name: str) -> str:
+    return f"{name} was not handed in: write it with save_policy, hand it in beside the notebook"
+
+
+# --- when it came --------------------------------------------------------------------------------
 
 
 def lateness(course: Course, student: str, lab: str, received: datetime | None) -> timedelta:
@@ -231,9 +331,12 @@ def _is_folder(path: Path) -> bool:
     return not path.is_symlink() and path.is_dir()
 
 
-def read_regular_file(path: Path) -> bytes:
-    """The bytes of a regular file of at most MAX_FILE_BYTES. Refused for anything else.
+def read_regular_file(
+    path: Path, limit: int = MAX_FILE_BYTES, smaller: str = "clear its outputs and hand it in again"
+) -> bytes:
+    """The bytes of a regular file of at most `limit`. Refused for anything else.
 
+    smaller: what its author can do about one that is too large.
     Opened without following a link and without waiting (a named pipe would block for ever); kind
     and size are asked of the open file, so that nothing can be exchanged in between.
     """
@@ -249,19 +352,19 @@ def read_regular_file(path: Path) -> bytes:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise Refused(f"{name} is {kind}: hand in the notebook file itself")
+            raise Refused(f"{name} is {kind}: hand in the file itself")
         data = b""
-        if status.st_size <= MAX_FILE_BYTES:
+        if status.st_size <= limit:
             with os.fdopen(handle, "rb", closefd=False) as file:
-                data = file.read(MAX_FILE_BYTES + 1)
+                data = file.read(limit + 1)
     except OSError as error:
         raise Refused(f"{name} cannot be read ({error.strerror}): hand it in again") from None
     finally:
         os.close(handle)
-    if status.st_size > MAX_FILE_BYTES or len(data) > MAX_FILE_BYTES:
+    if status.st_size > limit or len(data) > limit:
         raise Refused(
-            f"{name} has {status.st_size / 2**20:.0f} MB, more than {MAX_FILE_BYTES // 2**20} MB: "
-            "clear its outputs and hand it in again"
+            f"{name} has {status.st_size / 2**20:.0f} MB, more than {limit / 2**20:.0f} MB: "
+            f"{smaller}"
         )
     return data
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nbgrader.plugins.zipcollect import ExtractorPlugin, FileNameCollectorPlugin
-from traitlets import Integer, Unicode
+from traitlets import Integer, Unicode, default
 
 from autograde import archives, roster
 from autograde.archives import Entry, Limits
@@ -45,6 +45,10 @@ class LMSCollector(FileNameCollectorPlugin):
 
     lms = ""
     described = ""
+
+    @default("valid_ext")
+    def _notebooks_and_agents(self):
+        return [".ipynb", ".safetensors"]
 
     roster = Unicode(
         "", help="The roster that maps the LMS's ids to students (default: autograde/roster.csv)."

@@ -6,6 +6,7 @@ The one path that everything takes: `grade` (a class), nbgrader's own `autograde
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 import json
@@ -23,7 +24,7 @@ from autograde.course import Course
 from autograde.database import without_password
 from autograde.errors import CourseError
 from autograde.graft import SKIP_TAG, graft, test_cells
-from autograde.intake import Submission, parse, plain_text
+from autograde.intake import HandedIn, Submission, declared_files, given, parse, plain_text
 
 # Limits of stage 3; see autograde.execution.
 LIMITS = {
@@ -35,6 +36,8 @@ LIMITS = {
     "processes": 256,
     "file_bytes": 100 << 20,
 }
+JUDGE = Path(__file__).parent / "judge"
+PLAYER = Path(__file__).parent / "sandbox" / "agent_player.py"
 CHECK_MIME = "application/vnd.course-utils.check+json"
 KEPT_IMAGES = ("image/png", "image/jpeg")
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -50,11 +53,15 @@ class InternalError(Exception):
 
 @dataclass(frozen=True)
 class Test:
-    """A test cell: its grade_id, the exercise it tests, its points."""
+    """A test cell: its grade_id, the exercise it tests, its points.
+
+    file: what it tests is no function but a file of this name, handed in beside the notebook.
+    """
 
     grade_id: str
     name: str
     points: float
+    file: str | None = None
 
     __test__ = False  # not for pytest
 
@@ -69,11 +76,13 @@ class Lab:
 
     @property
     def tests(self) -> list[Test]:
+        files = declared_files(self.skeleton)
         return [
             Test(
                 meta["grade_id"],
                 meta["grade_id"].removeprefix("test_"),
                 float(meta["points"]),
+                files.get(meta["grade_id"]),
             )
             for meta in (cell["metadata"]["nbgrader"] for cell in test_cells(self.skeleton))
         ]
@@ -110,8 +119,9 @@ def load_lab(course: Course, name: str) -> Lab:
 
 @dataclass(frozen=True)
 class TestResult:
-    """What one test found. The first five fields are the judge's verdict.
+    """What one test found. The first six fields and `details` are the judge's verdict.
 
+    `details`: of an agent that was handed in, what the leaderboard shows (autograde.judge.agents).
     `visible_pass` and `visible_mistake` are what the visible check reported from inside the
     student's kernel: not to be trusted, for reports only; None if it reported nothing.
     """
@@ -124,6 +134,7 @@ class TestResult:
     aspects: list = field(default_factory=list)
     visible_pass: bool | None = None
     visible_mistake: str | None = None
+    details: dict = field(default_factory=dict)
 
     __test__ = False  # not for pytest
 
@@ -153,6 +164,7 @@ def grade_notebook(
     course: Course | None = None,
     judge: Any = None,
     only: Collection[str] | None = None,
+    files: dict[str, bytes] | None = None,
     limits: dict | None = None,
     sandbox: str = "auto",
 ) -> dict[str, TestResult]:
@@ -160,9 +172,9 @@ def grade_notebook(
 
     notebook: a submitted notebook, nbformat dict or the file's bytes. seed: of the hidden tests'
     inputs. only: names of the exercises whose tests are to run (default: all; the others' test
-    cells are then left out, every other cell still runs). Returns {exercise name: TestResult},
-    in lab order. Raises autograde.intake.Refused for what intake refuses, InternalError if the
-    engine or the judge fails.
+    cells are then left out, every other cell still runs). files: what is handed in beside it, by
+    name. Returns {exercise name: TestResult}, in lab order. Raises autograde.intake.Refused for
+    what intake refuses, InternalError if the engine or the judge fails.
     """
     results = grade_notebooks(
         [("", notebook, only)],
@@ -171,6 +183,7 @@ def grade_notebook(
         execute=execute,
         course=course,
         judge=judge,
+        files=files,
         limits=limits,
         sandbox=sandbox,
     )
@@ -189,6 +202,7 @@ def grade_notebooks(
     executor: Executor | None = None,
     course: Course | None = None,
     judge: Any = None,
+    files: dict[str, bytes] | None = None,
     limits: dict | None = None,
     sandbox: str = "auto",
 ) -> Iterator[tuple[Any, dict[str, TestResult] | Exception]]:
@@ -209,7 +223,15 @@ def grade_notebooks(
     def prepare(notebook, only):
         data = notebook if isinstance(notebook, bytes) else json.dumps(notebook).encode()
         grafted, _ = graft(loaded.skeleton, parse(data, f"{lab}.ipynb"))
-        return make_job(loaded, grafted, requests, limits=limits, sandbox=sandbox, only=only)
+        return make_job(
+            loaded,
+            grafted,
+            requests,
+            files=given(loaded.skeleton, files or {}),
+            limits=limits,
+            sandbox=sandbox,
+            only=only,
+        )
 
     def finish(raw: bytes, only):
         result = read_result(raw)
@@ -266,9 +288,13 @@ def tests_digest() -> str:
 
     checks = Path(course_utils.__file__).parent / "checks"
     digest = hashlib.sha256()
-    for package in (Path(__file__).parent / "judge", checks):
-        for path in sorted(package.glob("*.py")):
-            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    paths = [
+        *(path for folder in (JUDGE, checks) for path in sorted(folder.glob("*.py"))),
+        PLAYER,
+        *(checks.parent / name for name in ("acceptance.py", "policies.py")),
+    ]
+    for path in paths:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()
 
 
@@ -311,6 +337,7 @@ def make_job(
     notebook: dict,
     requests: dict[str, str],
     *,
+    files: Iterable[HandedIn] = (),
     limits: dict | None = None,
     sandbox: str = "auto",
     only: Collection[str] | None = None,
@@ -318,6 +345,7 @@ def make_job(
 ) -> bytes:
     """The bytes handed to stage 3 for a grafted notebook. No test text, answer or mark is in it.
 
+    files: what the lab's tests of files have to look at, as far as it was handed in.
     stop_at_timeout: for a first try, which a timeout makes worthless (see `alone_limits`).
     """
     cells = []
@@ -337,6 +365,15 @@ def make_job(
         "sandbox": sandbox,
         "stop_at_timeout": stop_at_timeout,
     }
+    played = {file.grade_id: file for file in files if file.grade_id in wanted}
+    if played:
+        job["player"] = PLAYER.read_text(encoding="utf-8")
+        job["files"] = {
+            grade_id: {"problem": file.problem}
+            if file.data is None
+            else {"data": base64.b64encode(file.data).decode("ascii")}
+            for grade_id, file in played.items()
+        }
     return json.dumps(job).encode()
 
 
@@ -393,7 +430,7 @@ def run_job(execute: Callable[[bytes], bytes], job: bytes) -> dict:
 
 def judge_result(lab: Lab, result: dict, seed: int, judge) -> dict[str, TestResult]:
     """The verdict for every test of the lab, by exercise name, from stage 3's answer."""
-    results = {}
+    results: dict[str, TestResult] = {}
     cell_ids = {c["metadata"]["nbgrader"]["grade_id"]: c["id"] for c in test_cells(lab.skeleton)}
     for test in lab.tests:
         answer = result["observations"].get(test.grade_id) or {}
@@ -418,6 +455,7 @@ def judge_result(lab: Lab, result: dict, seed: int, judge) -> dict[str, TestResu
             aspects=list(verdict.aspects),
             visible_pass=visible_pass,
             visible_mistake=visible_mistake,
+            details=dict(getattr(verdict, "details", {})),
         )
     return results
 

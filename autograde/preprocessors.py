@@ -20,7 +20,7 @@ from nbgrader.api import Gradebook
 from nbgrader.preprocessors import GetGrades, NbGraderPreprocessor, SaveAutoGrades
 from traitlets import Bool, Dict, Unicode
 
-from autograde import formulas, handback, pipeline, runstate
+from autograde import formulas, handback, intake, pipeline, runstate
 from autograde.build import write_atomically
 from autograde.course import COURSE_ID, Course
 from autograde.exporter import REMARKS
@@ -47,7 +47,9 @@ class IsolatedExecute(NbGraderPreprocessor):
         if graded is None:
             course = Course(Path(converter.coursedir.root), converter.coursedir.db_url)
             lab = pipeline.load_lab(course, resources["nbgrader"]["assignment"])
-            cells, results = self._grade(course, lab, nb, remarks.get("refusal"))
+            cells, results = self._grade(
+                course, lab, nb, remarks.get("refusal"), resources["nbgrader"]["student"]
+            )
         else:
             cells, results = graded.cells, graded.results
         notes = list(remarks.get("notes", []))
@@ -57,7 +59,7 @@ class IsolatedExecute(NbGraderPreprocessor):
         pipeline.place_outputs(plain, cells, results, notes)
         return nbformat.from_dict(plain), resources
 
-    def _grade(self, course, lab, nb, refusal):
+    def _grade(self, course, lab, nb, refusal, student):
         if refusal:
             return {}, pipeline.refused_results(lab, refusal)
         judge = pipeline.default_judge()
@@ -65,7 +67,12 @@ class IsolatedExecute(NbGraderPreprocessor):
         seed = runstate.RunState(course, lab.name).start()
         requests = pipeline.make_requests(lab, seed, judge)
         job = pipeline.make_job(
-            lab, _plain(nb), requests, limits=dict(self.limits), sandbox=self.sandbox
+            lab,
+            _plain(nb),
+            requests,
+            files=intake.take_in_files(course, student, lab.name, lab.skeleton),
+            limits=dict(self.limits),
+            sandbox=self.sandbox,
         )
         result = pipeline.run_job(pipeline.default_execute(), job)
         return result["cells"], pipeline.judge_result(lab, result, seed, judge)

@@ -79,16 +79,29 @@ def read(path: Path) -> LabProgress:
         name: cell for cell in cells if (name := mark(cell, "solution")) and not by_hand(cell)
     }
     names = [name.removeprefix("test_") for cell in cells if (name := test_mark(cell))]
-    exercises = tuple(
-        Exercise(name, name in solutions and STUB not in source_of(solutions[name]))
-        for name in names
-    )
+    files = handed_in_files(path, cells)
+
+    def written(name: str) -> bool:
+        if name in files:
+            return files[name].is_file()
+        return name in solutions and STUB not in source_of(solutions[name])
+
+    exercises = tuple(Exercise(name, written(name)) for name in names)
     unanswered = tuple(
         mark(cell, "solution") or ""
         for cell in cells
         if by_hand(cell) and source_of(cell).strip() in ("", "YOUR ANSWER HERE")
     )
     return LabProgress(path.stem, exercises, unanswered)
+
+
+def handed_in_files(notebook: Path, cells: list[dict]) -> dict[str, Path]:
+    """By exercise, the files beside the notebook that a test asks for in the place of code."""
+    return {
+        name.removeprefix("test_"): notebook.parent / Path(str(cell["metadata"]["hands_in"])).name
+        for cell in cells
+        if (name := test_mark(cell)) and cell["metadata"].get("hands_in")
+    }
 
 
 def check(
@@ -145,7 +158,9 @@ def check(
 
 def check_once(path: Path, **options) -> LabProgress:
     """As ``check``, but what has not changed since it was last checked is not run again."""
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    looked_at = [path, *handed_in_files(path, notebook_cells(path)).values()]
+    found = [hashlib.sha256(p.read_bytes()).digest() if p.is_file() else b"" for p in looked_at]
+    digest = hashlib.sha256(b"\0".join(found)).hexdigest()
     kept = path.parent / ".ipynb_checkpoints" / "progress.json"
     try:
         stored = json.loads(kept.read_text(encoding="utf-8"))

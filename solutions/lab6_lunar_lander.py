@@ -1014,6 +1014,44 @@ hyperparameter_explorer(runs[0] if runs else None)
 # **Marking.** 1 point: the best run is chosen by luck; all runs count. 1 point: the error must be over runs, not over episodes of one run (or: three runs are too few to know it). 1 point: training returns are no evaluation; fresh episodes with unseen seeds. 1 point: a fair comparison: same budget or tuning, several runs, a robust summary with an interval.
 
 # %% [markdown]
+# ## Hand in your agent (6 points)
+#
+# An agent is what this lab is for, so one of yours is handed in too: a file `lander.safetensors` **beside** the notebook. `save_policy` writes it. It holds the layers of your actor and their weights, plain numbers and nothing that could run; `env_steps` is how many environment steps its training took. You may train as often and as long as you like, change `TrainConfig` and the network, and hand in the agent that you like best.
+#
+# The grader plays it on seeds that you do not know, greedily, and asks for a mean return of 200.
+#
+# - After each episode somebody who doubts your agent bets on the next one staying below 200 on average. If your agent's true mean is 200 or more, the probability that they ever turn 1 coin into 2000 is at most 1 in 2000 ([Ville's inequality](https://arxiv.org/abs/2010.09686)). Only if they do is it refused.
+# - It is accepted as soon as its mean is two standard errors above 200, after 50, 100 or 200 episodes. After 400 episodes it is accepted in any case.
+# - An accepted agent gets 6 points. One that is refused gets up to 4.8, in proportion to its mean return.
+#
+# Agents appear on the class's leaderboard, under a name that only you know to be yours: `save_policy` prints it.
+
+# %%
+from course_utils.policies import check_policy, save_policy
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    save_policy(run.model, "lander.safetensors", env_steps=run.env_steps)
+
+# %% hands_in="lander.safetensors" nbgrader={"grade": true, "grade_id": "test_lander_agent", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
+check_policy("lander.safetensors", evaluate)
+### BEGIN HIDDEN TESTS
+from autograde.hidden import hidden_test
+
+hidden_test("lab6_lunar_lander/lander_agent", "lander.safetensors")
+### END HIDDEN TESTS
+
+# %% [markdown]
+# <details><summary>Help, the check says that my logits depend on something the file cannot hold</summary>
+#
+# The file holds one chain of layers. A network in which the observation takes two ways that meet again (`obs + layer(obs)`, `torch.cat`) is none. Two heads on one trunk are fine: only the way to the logits is stored.
+# </details>
+# <details><summary>Help, the mean here is above 200 but the agent was refused</summary>
+#
+# Ten episodes say little: the standard error of their mean can well be 25. Play a hundred with your `evaluate`, on seeds that you have not used for choosing the agent. If you took the best of many agents by ten episodes each, you chose by luck (see part 5).
+# </details>
+
+# %% [markdown]
 # ## Further reading
 #
 # - Huang, Dossa, Raffin, Kanervisto, Wang 2022, [The 37 Implementation Details of Proximal Policy Optimization](https://iclr-blog-track.github.io/2022/03/25/ppo-implementation-details/).

@@ -27,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from autograde.judge import agents
 from autograde.judge.spec import Exercise, generator
 from course_utils.checks import messages
 from course_utils.checks.visible import assess
@@ -42,6 +43,7 @@ class Verdict:
 
     ``score`` lies in [0, ``max``]; ``message`` is plain text for the student; ``mistake`` is the
     id of the recognized mistake or None; ``aspects`` lists name, weight and whether it passed.
+    ``details``: of an agent, what the leaderboard shows.
     """
 
     score: float
@@ -50,6 +52,7 @@ class Verdict:
     mistake: str | None
     passed: bool
     aspects: list[dict] = field(default_factory=list)
+    details: dict = field(default_factory=dict)
 
     def as_dict(self) -> dict:
         """Return the verdict as plain data."""
@@ -57,14 +60,14 @@ class Verdict:
 
 
 def exercises(lab: str) -> list[str]:
-    """Return the exercise names of ``lab`` in the order of its notebook."""
+    """Return the names of the exercises of ``lab`` that ask for code, in its notebook's order."""
     return list(_lab(lab))
 
 
 def has(exercise_id: str) -> bool:
     """Tell whether there is a hidden test with the id ``<lab>/<exercise>``."""
     lab, _, name = exercise_id.partition("/")
-    return lab in _LABS and name in _lab(lab)
+    return exercise_id in agents.AGENTS or (lab in _LABS and name in _lab(lab))
 
 
 def _lab(lab: str) -> dict[str, Exercise]:
@@ -88,6 +91,8 @@ def _cases(exercise_id: str, seed: int) -> list[dict]:
 
 def request(exercise_id: str, seed: int) -> dict:
     """Return the inputs of a hidden test under a grading seed: plain data without any answer."""
+    if exercise_id in agents.AGENTS:
+        return agents.request(exercise_id, seed)
     cases = [{k: c[k] for k in _SENT if k in c} for c in _cases(exercise_id, seed)]
     return {
         "exercise": exercise_id,
@@ -117,6 +122,8 @@ def judge(
     with a score in [0, points].
     """
     name = exercise_id.partition("/")[2]
+    if exercise_id in agents.AGENTS:
+        return _judge_agent(exercise_id, seed, observation, points, failure)
     spec = _exercise(exercise_id)
     if failure is not None or not _well_formed(observation, _cases(exercise_id, seed)):
         reason = _FAILURES.get(failure or "no answer", failure or "")
@@ -155,6 +162,23 @@ def judge(
         message += f"\n\n  Points for everything except: {lost}."
     return Verdict(min(max(score, 0.0), points), points, message, mistake, not found, aspects)
 
+
+def _judge_agent(
+    exercise_id: str, seed: int, observation: Any, points: float, failure: str | None
+) -> Verdict:
+    """The verdict on an agent that was handed in as a file; see ``agents``."""
+    if failure is not None:
+        observation = {"problem": _AGENT_FAILURES.get(failure, failure).rstrip(".")}
+    share, message, mistake, details = agents.assess(exercise_id, seed, observation)
+    score = round(points * share, 2)
+    aspects = [{"name": "value", "weight": 1.0, "passed": share == 1.0}]
+    return Verdict(score, points, message, mistake, share == 1.0, aspects, details)
+
+
+_AGENT_FAILURES = {
+    "timeout": "Its episodes did not come to an end in the time allowed: is the network too large?",
+    "kernel died": "The process that played it ended (did it use up its memory?)",
+}
 
 MEASURED = "measured_cpu_s"
 ROOM_S = 1.0

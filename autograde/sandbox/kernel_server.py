@@ -47,7 +47,7 @@ WARM = (
     # constructing an optimizer imports torch._dynamo, which takes a second
     *("torch", "torch._dynamo", "torch.nn.functional", "torch.optim", "torch.distributions"),
     *("gymnasium", "gymnasium.vector", "gymnasium.wrappers"),
-    "gymnasium.envs.classic_control.cartpole",
+    *("gymnasium.envs.classic_control.cartpole", "gymnasium.envs.box2d.lunar_lander"),
     *("ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.zmqshell", "ipykernel.debugger"),
     *("ipykernel.comm.manager", "IPython.display", "IPython.core.completerlib"),
     *("ipywidgets", "anywidget"),

@@ -215,8 +215,8 @@ def nbgrader(arguments: list[str]) -> int:
 # Of the guide's lines, those that this test cannot do with a course of one small lab: they install,
 # open a browser, need a hub, a cluster or a database server, or the lab's own judge and corpus.
 ELSEWHERE = re.compile(
-    r"python -m autograde (demo|checks|corpus|release)|sudo |systemd-run |make |jupyter |\$EDITOR"
-    r"|\. |python3 |/opt/|python -m pip |dask |export |.*--executor|.*--exchange"
+    r"python -m autograde (demo|checks|corpus|release|leaderboard)|sudo |systemd-run |make "
+    r"|jupyter |\$EDITOR|\. |python3 |/opt/|python -m pip |dask |export |.*--executor|.*--exchange"
 )
 
 

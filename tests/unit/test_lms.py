@@ -138,6 +138,7 @@ def test_stock_zip_collect_takes_moodles_zip_through_the_plugins(folder):
     good = json.dumps(mini.solved(folder)).encode()
     files = {
         "Ann Lee_101_assignsubmission_file_/mini_lab.ipynb": good,
+        "Ann Lee_101_assignsubmission_file_/agent.safetensors": b"numbers",
         "Bob_102_assignsubmission_file_/own.zip": zips.zipped({"mini_lab.ipynb": good}),
         "Cy_103_assignsubmission_file_/../../../../mini_lab.ipynb": good,
         "Di_104_assignsubmission_file_/mini_lab (1).ipynb": good,
@@ -156,8 +157,9 @@ def test_stock_zip_collect_takes_moodles_zip_through_the_plugins(folder):
     assert zip_collect("--collector=autograde.lms.MoodleCollector") == 0
     submitted = Course(folder).submitted
     found = {str(p.relative_to(submitted)) for p in submitted.rglob("*") if p.is_file()}
-    assert found == {"ann/mini_lab/mini_lab.ipynb", "bob/mini_lab/mini_lab.ipynb",
-                     "di/mini_lab/mini_lab.ipynb", "fay/mini_lab/other.ipynb"}  # fmt: skip
+    assert found == {"ann/mini_lab/mini_lab.ipynb", "ann/mini_lab/agent.safetensors",
+                     "bob/mini_lab/mini_lab.ipynb", "di/mini_lab/mini_lab.ipynb",
+                     "fay/mini_lab/other.ipynb"}  # fmt: skip
     new = {path for path in folder.parent.rglob("*") if path.name == "mini_lab.ipynb"} - before
     assert all(folder / "downloaded" in p.parents or submitted in p.parents for p in new)
     assert not any(path.is_symlink() for path in folder.rglob("*"))
