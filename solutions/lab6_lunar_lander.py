@@ -28,7 +28,7 @@
 #
 # **Time.** About three hours. Each part says how many minutes it takes to get there.
 #
-# **Points.** 26 for the five exercises, 4 for one question in your own words.
+# **Points.** 26 for the five exercises, 6 for your agent, 4 for one question in your own words.
 #
 # **How it works.** Run each cell with Shift+Enter. Where it says `# YOUR CODE HERE`, replace that line and the `raise` below it.
 # The cell after it checks your function and tells you what is wrong. You can run it as often as you like.
@@ -54,8 +54,10 @@ from course_utils.earlier import own_functions
 from course_utils.environments import make_env, make_envs
 from course_utils.execution import todo_guard
 from course_utils.hyperparameter_explorer import hyperparameter_explorer
+from course_utils.policies import check_policy, save_policy
 from course_utils.replay import replay
 from course_utils.runs import load_runs, save_run
+from course_utils.scaling import scaling
 from course_utils.training import Monitor
 
 check = checker("lab6_lunar_lander")
@@ -1002,19 +1004,29 @@ hyperparameter_explorer(runs[0] if runs else None)
 # </details>
 
 # %% [markdown]
-# ## A question in your own words (4 points, graded by your instructor)
+# ## Part 7. What a step costs
 #
-# **A report says: "Our new method reaches 268 on LunarLander, the old one 251. Each number is the mean return of the last 100 training episodes of the best of three runs; the standard errors, 4 and 5, do not overlap." Name what is wrong with this comparison, and describe one that you would believe.**
+# *About 155 minutes to here.*
 #
-# Six to ten sentences.
+# On paper a forward pass takes two operations per weight and a backward pass twice as many again. So an update of $E$ epochs costs about $6E$ operations per weight and sample, and playing costs 4 (two passes, one for the next value). Below are measured times beside that arithmetic, at the rate at which the same processor multiplies large matrices.
+#
+# **Predict first.** Twice as many environments: does a step of all of them cost twice as much? At what width does the arithmetic begin to count?
 
-# %% [markdown] nbgrader={"grade": true, "grade_id": "honest_comparison", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
-# **Model answer.** The best of three runs is the luckiest of three: choosing it by its result makes both methods look better than they are, and the noisier one more so. All runs should be reported. Three runs are too few to tell a difference of 17 from luck, which the standard errors hide: they come from the 100 episodes of one run each and say nothing about the difference between runs. The unit of the comparison is the run, not the episode. Returns of training episodes mix a changing, exploring policy with the luck of its episodes; an agent should be evaluated afterwards, without training, on fresh seeds that were used neither for training nor for choosing settings, and the report should say whether actions were drawn. I would believe ten or more runs per method with the same number of environment steps and the same effort of tuning, each run evaluated on the same fresh seeds, summed up by the interquartile mean over runs with a bootstrap interval over runs, and an interval for the difference.
-#
-# **Marking.** 1 point: the best run is chosen by luck; all runs count. 1 point: the error must be over runs, not over episodes of one run (or: three runs are too few to know it). 1 point: training returns are no evaluation; fresh episodes with unseen seeds. 1 point: a fair comparison: same budget or tuning, several runs, a robust summary with an interval.
+# %% tags=["skip-execution"]
+figures.show(
+    figures.scaling(scaling()),
+    alt="Two panels on logarithmic axes. Left, microseconds per environment step against the number "
+    "of environments: the environment's own cost is level, the policy's falls. Right, cost of the "
+    "update per sample against the width of the networks, beside the arithmetic on paper.",
+)
 
 # %% [markdown]
-# ## Hand in your agent (6 points)
+# SCALING_TEXT
+
+# %% [markdown]
+# ## Part 8. Hand in your agent
+#
+# *About 160 minutes to here. 6 points.*
 #
 # An agent is what this lab is for, so one of yours is handed in too: a file `lander.safetensors` **beside** the notebook. `save_policy` writes it. It holds the layers of your actor and their weights, plain numbers and nothing that could run; `env_steps` is how many environment steps its training took. You may train as often and as long as you like, change `TrainConfig` and the network, and hand in the agent that you like best.
 #
@@ -1026,12 +1038,9 @@ hyperparameter_explorer(runs[0] if runs else None)
 #
 # Agents appear on the class's leaderboard, under a name that only you know to be yours: `save_policy` prints it.
 
-# %%
-from course_utils.policies import check_policy, save_policy
-
 # %% tags=["skip-execution"]
 with todo_guard():
-    save_policy(run.model, "lander.safetensors", env_steps=run.env_steps)
+    save_policy(run.agent, "lander.safetensors", env_steps=run.env_steps)
 
 # %% hands_in="lander.safetensors" nbgrader={"grade": true, "grade_id": "test_lander_agent", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
 check_policy("lander.safetensors", evaluate)
@@ -1050,6 +1059,18 @@ hidden_test("lab6_lunar_lander/lander_agent", "lander.safetensors")
 #
 # Ten episodes say little: the standard error of their mean can well be 25. Play a hundred with your `evaluate`, on seeds that you have not used for choosing the agent. If you took the best of many agents by ten episodes each, you chose by luck (see part 5).
 # </details>
+
+# %% [markdown]
+# ## A question in your own words (4 points, graded by your instructor)
+#
+# **A report says: "Our new method reaches 268 on LunarLander, the old one 251. Each number is the mean return of the last 100 training episodes of the best of three runs; the standard errors, 4 and 5, do not overlap." Name what is wrong with this comparison, and describe one that you would believe.**
+#
+# Six to ten sentences.
+
+# %% [markdown] nbgrader={"grade": true, "grade_id": "honest_comparison", "locked": false, "points": 4, "schema_version": 3, "solution": true, "task": false}
+# **Model answer.** The best of three runs is the luckiest of three: choosing it by its result makes both methods look better than they are, and the noisier one more so. All runs should be reported. Three runs are too few to tell a difference of 17 from luck, which the standard errors hide: they come from the 100 episodes of one run each and say nothing about the difference between runs. The unit of the comparison is the run, not the episode. Returns of training episodes mix a changing, exploring policy with the luck of its episodes; an agent should be evaluated afterwards, without training, on fresh seeds that were used neither for training nor for choosing settings, and the report should say whether actions were drawn. I would believe ten or more runs per method with the same number of environment steps and the same effort of tuning, each run evaluated on the same fresh seeds, summed up by the interquartile mean over runs with a bootstrap interval over runs, and an interval for the difference.
+#
+# **Marking.** 1 point: the best run is chosen by luck; all runs count. 1 point: the error must be over runs, not over episodes of one run (or: three runs are too few to know it). 1 point: training returns are no evaluation; fresh episodes with unseen seeds. 1 point: a fair comparison: same budget or tuning, several runs, a robust summary with an interval.
 
 # %% [markdown]
 # ## Further reading
