@@ -56,7 +56,7 @@ GOAL, WINDOW = 200.0, 100
 NO_CLIP = 1e6
 """An epsilon that no ratio reaches: no clipping."""
 EPSILONS = (0.05, 0.2, 0.4, NO_CLIP)
-LAMBDAS = (0.0, 0.8, 0.95, 1.0)
+LAMBDAS = (0.0, 0.95, 1.0)
 
 
 @dataclasses.dataclass(frozen=True)
