@@ -10,10 +10,10 @@ The first two write lab6_ablation.json and lab6_sweep.json in course_utils/data/
 The agent is the notebook's own (solutions/lab6_lunar_lander.py, reference solutions included) with
 its default settings but for those named. A run of the ablation ends when it is solved (the mean of
 its last 100 training episodes is at least 200), at the latest after the notebook's own budget of
-300,000 environment steps; one that is not solved by then counts with 300,000 steps, and with the
+200,000 environment steps; one that is not solved by then counts with 200,000 steps, and with the
 CPU seconds it took until there. A run of the sweep, over the clip range epsilon and lambda of GAE,
 goes on to 150,000 steps, solved or not; its learning rate falls as in the notebook, to zero at
-300,000.
+200,000.
 
 Each run has one thread. It is added to a file (results/lunar_lander/) as soon as it is over, and
 not done again by a later command with the same settings, so that a stopped command goes on where
@@ -90,7 +90,7 @@ def point(epsilon: float, lam: float) -> Change:
 
 GRID = tuple(point(epsilon, lam) for epsilon in EPSILONS for lam in LAMBDAS)
 STUDIES = {
-    "ablation": Study("ablation", 300_000, 10_000, 10, 60_000, True, CHANGES),
+    "ablation": Study("ablation", 200_000, 5_000, 10, 60_000, True, CHANGES),
     "sweep": Study("sweep", 150_000, 5_000, 10, 70_000, False, GRID),
 }
 

@@ -169,6 +169,40 @@ def compare_methods(
     return figure
 
 
+def returns_histogram(
+    samples: Mapping[str, ArrayLike],
+    goal: float | None = None,
+    title: str = "",
+    bins: int = 30,
+) -> Figure:
+    """Returns of evaluation episodes, one panel below the other on a common axis.
+
+    Args:
+        samples: label -> returns [R] of one agent, one or more of them.
+        goal: draws a dashed line at this return.
+        title: above the panels.
+        bins: number of bars over the range of all samples.
+    """
+    arrays = {label: _flat(returns) for label, returns in samples.items()}
+    if not arrays or any(returns.size == 0 for returns in arrays.values()):
+        raise ValueError("samples needs at least one array of returns, none of them empty")
+    everything = np.concatenate([*arrays.values(), [] if goal is None else [goal]])
+    edges = np.histogram_bin_edges(everything[np.isfinite(everything)], bins)
+    figure = _figure(7.2, 0.9 + 1.2 * len(arrays))
+    all_axes = figure.subplots(len(arrays), 1, sharex=True, squeeze=False).ravel()
+    for i, (axes, (label, returns)) in enumerate(zip(all_axes, arrays.items(), strict=True)):
+        color = CYCLE[i % len(CYCLE)][0]
+        axes.hist(returns, edges, color=color, alpha=0.85)
+        axes.axvline(returns.mean(), color="black", lw=1.6, label=f"mean {returns.mean():.0f}")
+        if goal is not None:
+            axes.axvline(goal, color=VERMILION, ls="--", lw=1.4, label=f"goal {goal:g}")
+        axes.legend(frameon=False, fontsize=8, loc="upper left", title=label, title_fontsize=8)
+        _label(axes, "", "", title if i == 0 else "")
+    all_axes[-1].set_xlabel("return of one episode")
+    figure.supylabel("episodes", fontsize=9)
+    return figure
+
+
 def training_diagnostics(series: Mapping[str, ArrayLike], env_steps: ArrayLike) -> Figure:
     """Small multiples, one for each logged series.
 

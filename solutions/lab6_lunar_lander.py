@@ -46,6 +46,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from course_utils import figures
 from course_utils.checks import checker
 from course_utils.earlier import own_functions
 from course_utils.environments import make_env, make_envs
@@ -619,7 +620,7 @@ class TrainConfig:
 
     env_id: str = "LunarLander-v3"
     """Gymnasium's name of the environment"""
-    total_steps: int = 300_000
+    total_steps: int = 200_000
     """budget of environment steps; the learning rate falls to 0 over it"""
     num_envs: int = 16
     """environments that are played side by side, N"""
@@ -657,8 +658,8 @@ class TrainConfig:
     """False: PyTorch's own start"""
     hidden: int = 64
     """units in each hidden layer"""
-    goal: float | None = 200.0
-    """stop when the mean return of the last 100 episodes reaches this"""
+    goal: float | None = 230.0
+    """stop when the mean return of the last 100 episodes reaches this; 200 and a margin"""
 
 
 def new_run(config: TrainConfig, seed: int) -> SimpleNamespace:
@@ -765,6 +766,37 @@ with todo_guard():
 replay(act, "LunarLander-v3", seed=7)
 
 # %% [markdown]
+# <details><summary>It is not solved. What now?</summary>
+#
+# If all checks above are green it should be, with nearly any seed: NUMBERS_SOLVED. Train once more from `run = new_run(config, seed=1)`. If that fails too, look at what is reported above about your functions of lab 5 and run the cell once with the worked versions (`ppo = SimpleNamespace(**WORKED)`).
+# </details>
+#
+# One landing proves little. Here are a hundred, from starts that the agent has never seen, with your `evaluate`; beside them a hundred of an agent that was never trained.
+#
+# **Predict first.** Will all hundred returns be near their mean? And will the likeliest actions do better or worse than drawn ones?
+
+# %% tags=["skip-execution"]
+with todo_guard():
+    unseen = range(1_000_000, 1_000_100)
+    returns = {
+        "untrained": evaluate(new_run(config, seed=1).model, config.env_id, unseen, True),
+        "trained, likeliest actions": evaluate(run.model, config.env_id, unseen, True),
+        "trained, drawn actions": evaluate(run.model, config.env_id, unseen, False),
+    }
+    figures.show(
+        figures.returns_histogram(returns, goal=200, title="100 episodes each, unseen seeds"),
+        alt="Three histograms of returns. Untrained: far below zero. Trained: most episodes between "
+        "200 and 300, with a tail to the left.",
+    )
+
+# %% [markdown]
+# <details><summary>What to see here</summary>
+#
+# The returns of the trained agent are not spread evenly around their mean. Most are between 200 and 300, and a few are far below: a crash, or a craft that hovers until time is up. Such a tail is the rule where a task can fail all at once, and it is why a mean of a few episodes says so little; part 5 is about that.
+#
+# Training returns came from drawn actions, and from agents that were still worse than the last one. So the evaluation is usually a little better than the end of the curve.
+# </details>
+#
 # ## Part 5. How much does a result say?
 #
 # *About 105 minutes to here.*

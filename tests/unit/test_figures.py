@@ -88,6 +88,25 @@ def test_ratio_histogram_survives_odd_ratios(values):
     figures.img_html(figures.ratio_histogram([values], 0.2), "odd")
 
 
+def test_returns_histogram_counts_every_episode_on_a_common_axis():
+    import torch
+
+    rng = np.random.default_rng(0)
+    before, after = rng.normal(-200, 100, 40), torch.tensor(rng.normal(250, 20, 60))
+    figure = figures.returns_histogram({"before": before, "after": after}, goal=200)
+    top, bottom = figure.axes
+    assert sum(bar.get_height() for bar in top.patches) == 40
+    assert sum(bar.get_height() for bar in bottom.patches) == 60
+    assert top.get_xlim() == bottom.get_xlim()
+    assert f"mean {after.mean():.0f}" in [t.get_text() for t in bottom.get_legend().get_texts()]
+
+
+@pytest.mark.parametrize("empty", [{}, {"none": []}])
+def test_returns_histogram_needs_data(empty):
+    with pytest.raises(ValueError, match="at least one"):
+        figures.returns_histogram(empty)
+
+
 def test_ratio_histogram_needs_data():
     for empty in ([], [np.array([])]):
         with pytest.raises(ValueError, match="at least one array"):

@@ -58,7 +58,7 @@ def test_a_run_of_the_ablation_ends_when_it_is_solved():
 def test_a_run_that_is_not_solved_counts_with_the_budget_and_ends_there():
     row = one_run(ABLATION, change("orthogonal"), 5)
     run = dict(by_hand(5, slow=True))
-    assert not row["solved"] and row["steps"] == ABLATION.budget == 300_000
+    assert not row["solved"] and row["steps"] == ABLATION.budget == 200_000
     assert row["returns"][-1] == pytest.approx(run[73 * 4096], abs=0.06)
     assert len(row["returns"]) == 30
 
@@ -90,11 +90,11 @@ def test_a_stopped_command_goes_on_and_the_file_holds_all_runs(tmp_path, capsys)
     assert [entry["name"] for entry in result["changes"]] == ["default", "orthogonal"]
     default, slow = result["changes"]
     assert default["solved"] == [True] * 3 and slow["solved"] == [False] * 3
-    assert slow["steps"] == [300_000] * 3
-    assert slow["steps_iqm"] == {"iqm": 300_000, "low": 300_000, "high": 300_000}
+    assert slow["steps"] == [200_000] * 3
+    assert slow["steps_iqm"] == {"iqm": 200_000, "low": 200_000, "high": 200_000}
     assert 1234.0 in default["cpu_s"] + slow["cpu_s"]
     assert default["steps_iqm"]["iqm"] == pytest.approx(np.mean(default["steps"]), abs=1)
-    assert result["budget"] == 300_000 and result["seeds"] == 3
+    assert result["budget"] == 200_000 and result["seeds"] == 3
     out = capsys.readouterr().out
     assert "PyTorch's default start" in out and "0/3" in out and "3/3" in out
     lunar_lander.main([*command, "--only", "default", "--seeds", "1", "--again"])
