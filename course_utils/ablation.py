@@ -51,6 +51,7 @@ CHANGES = (
     Change("anneal", "learning rate not annealed", {"anneal": False}),
     Change("entropy_coef", "no entropy bonus", {"entropy_coef": 0.0}),
     Change("max_grad_norm", "gradients not clipped", {"max_grad_norm": float("inf")}),
+    Change("gamma", "discount 0.99", {"gamma": 0.99}),
     Change("bootstrap_time_limits", "time limits taken as ends", {"bootstrap_time_limits": False}),
     Change("num_envs_8", "8 environments", {"num_envs": 8}),
     Change("num_envs_128", "128 environments", {"num_envs": 128}),
