@@ -92,6 +92,9 @@ def test_every_frame_shows_its_own_point():
         assert said.startswith(f"epsilon {figure.spec['sliders'][0]['texts'][e]}, lambda ")
         solved = np.isfinite(data["solved_at"][e, k]).sum()
         assert f"{solved} of {runs} runs" in said
+    for panel in figure.spec["panels"]:
+        low, high = panel["y_range"]
+        assert low < np.nanmin(data["iqm"]) and np.nanmax(data["iqm"]) < high
     assert [text for _, text in figure.spec["panels"][1]["x_ticks"]][-1] == "none"
 
 
