@@ -8,12 +8,13 @@ The first two write lab6_ablation.json and lab6_sweep.json in course_utils/data/
 --only a part is run and printed.
 
 The agent is the notebook's own (solutions/lab6_lunar_lander.py, reference solutions included) with
-its default settings but for those named. A run of the ablation ends when it is solved (the mean of
-its last 100 training episodes is at least 200), at the latest after the notebook's own budget of
-200,000 environment steps; one that is not solved by then counts with 200,000 steps, and with the
-CPU seconds it took until there. A run of the sweep, over the clip range epsilon and lambda of GAE,
-goes on to 120,000 steps, solved or not; its learning rate falls as in the notebook, to zero at
-200,000.
+its default settings, but for those named and for those that the study began with and that the
+notebook has changed since, because of what it found (course_utils.ablation.BASE). A run of the
+ablation ends when it is solved (the mean of its last 100 training episodes is at least 200), at
+the latest after the notebook's own budget of 200,000 environment steps; one that is not solved by
+then counts with 200,000 steps, and with the CPU seconds it took until there. A run of the sweep,
+over the clip range epsilon and lambda of GAE, goes on to 120,000 steps, solved or not; its learning
+rate falls as in the notebook, to zero at 200,000.
 
 Each run has one thread. It is added to a file (results/lunar_lander/) as soon as it is over, and
 not done again by a later command with the same settings, so that a stopped command goes on where
