@@ -15,7 +15,7 @@ from pathlib import Path
 from autograde.course import Course
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
-# Of a file that a test looks at: as course_utils.policies has it.
+# Of a file that a test looks at: as course_utils.policy_files has it.
 MAX_HANDED_IN_BYTES = 5_000_000
 MAX_CELLS = 5_000
 MAX_CELL_CHARACTERS = 200_000

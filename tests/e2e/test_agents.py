@@ -22,7 +22,7 @@ from autograde import demo
 from autograde.build import build
 from autograde.course import COURSE_ID, Course
 from autograde.pipeline import load_lab
-from course_utils import policies
+from course_utils import policies, policy_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
 
 # What is in a solution cell of one who would rather not train: none of it is where the file plays.
 CHEATS = """
-import builtins, course_utils.policies, course_utils.acceptance, shutil
-course_utils.policies.read_policy = lambda *a, **k: (lambda obs: None)
+import course_utils.policy_files, course_utils.acceptance
+course_utils.policy_files.read_policy = lambda *a, **k: (lambda obs: None)
 course_utils.acceptance.look = lambda *a, **k: 1
 open("lander.safetensors", "wb").write(b"mine")
 def orthogonal_linear(*arguments):
@@ -47,7 +47,7 @@ def trained(name):
 
 def linear(value, *shape):
     about = {
-        "kind": policies.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
+        "kind": policy_files.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
         "layers": '[{"kind": "Linear", "bias": false}]',
     }  # fmt: skip
     return save({"0.weight": torch.full(shape or (4, 8), value)}, about)

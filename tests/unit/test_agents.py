@@ -13,7 +13,7 @@ from autograde.collecting import collect
 from autograde.course import Course
 from autograde.judge import agents
 from autograde.sandbox import agent_player
-from course_utils import acceptance, policies, progress
+from course_utils import acceptance, policy_files, progress
 
 EXERCISE = "lab6_lunar_lander/lander_agent"
 FILE = "agent.bin"
@@ -136,7 +136,7 @@ def test_what_is_no_file_is_refused_and_nothing_else(course, kind, tmp_path):
 
 
 def test_the_limit_is_that_of_the_format():
-    assert intake.MAX_HANDED_IN_BYTES == policies.MAX_FILE_BYTES < archives.MB * 20
+    assert intake.MAX_HANDED_IN_BYTES == policy_files.MAX_FILE_BYTES < archives.MB * 20
 
 
 # --- collecting ----------------------------------------------------------------------------------
