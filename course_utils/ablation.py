@@ -130,7 +130,8 @@ def run_again(
 
     Args:
         name: of the change, see ``CHANGES``.
-        new_run, train, config: the notebook's own; ``config`` without the change.
+        new_run, train, config: the notebook's own; ``config`` without the change. Its goal gives
+            way to that of the stored runs, so that both can be compared.
         seeds: one run each.
 
     Returns:
@@ -138,18 +139,19 @@ def run_again(
         ``figures.ablation`` takes it. A run that is stopped by hand does not count, and those
         after it are not begun. Empty while grading.
     """
-    changed = change(name).of(config)
+    changed = change(name)
     if is_grading():
         return {}
+    config = replace(changed.of(config), goal=ablation().goal)
     ends: list[int | None] = []
     for seed in seeds:
-        history = train(new_run(changed, seed), changed)
+        history = train(new_run(config, seed), config)
         steps, means = history["env_steps"], history["mean_return"]
-        reached = np.flatnonzero(means[WINDOW - 1 :] >= changed.goal)
+        reached = np.flatnonzero(means[WINDOW - 1 :] >= config.goal)
         if reached.size:
             ends.append(int(steps[WINDOW - 1 + reached[0]]))
             print(f"{name}, seed {seed}: solved after {ends[-1]:,} environment steps")
-        elif not len(steps) or steps[-1] < 0.9 * changed.total_steps:
+        elif not len(steps) or steps[-1] < 0.9 * config.total_steps:
             break  # stopped by hand, or something is not written yet: the monitor has said so
         else:
             ends.append(None)
