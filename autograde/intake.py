@@ -15,7 +15,7 @@ from pathlib import Path
 from autograde.course import Course
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
-# Of a file that a test looks at: as course_utils.policies has it.
+# Of a file that a test looks at: as course_utils.policy_files has it.
 MAX_HANDED_IN_BYTES = 5_000_000
 MAX_CELLS = 5_000
 MAX_CELL_CHARACTERS = 200_000
@@ -332,15 +332,17 @@ def _is_folder(path: Path) -> bool:
 
 
 def read_regular_file(
-    path: Path, limit: int = MAX_FILE_BYTES, smaller: str = "clear its outputs and hand it in again"
+    path: Path,
+    limit: int | None = None,
+    smaller: str = "clear its outputs and hand it in again",
 ) -> bytes:
-    """The bytes of a regular file of at most `limit`. Refused for anything else.
+    """The bytes of a regular file of at most `limit` (MAX_FILE_BYTES). Refused for anything else.
 
     smaller: what its author can do about one that is too large.
     Opened without following a link and without waiting (a named pipe would block for ever); kind
     and size are asked of the open file, so that nothing can be exchanged in between.
     """
-    name = shown(path.name)
+    name, limit = shown(path.name), limit or MAX_FILE_BYTES
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     if path.is_symlink():
         raise Refused(f"{name} is a link, not a file: hand in the file itself")

@@ -2,7 +2,7 @@
 
 Everything on it was measured when the class was graded and is kept with the marks; only the videos
 are made here, by playing the recorded actions of each agent's best episode once more. No file of a
-student's is opened. Agents have the names that follow from their files (course_utils.policies), so
+student's is opened. Agents have names that follow from their files (course_utils.policy_files), so
 everybody finds their own and nobody else's.
 """
 

@@ -291,7 +291,7 @@ def tests_digest() -> str:
     paths = [
         *(path for folder in (JUDGE, checks) for path in sorted(folder.glob("*.py"))),
         PLAYER,
-        *(checks.parent / name for name in ("acceptance.py", "policies.py")),
+        *(checks.parent / name for name in ("acceptance.py", "policy_files.py")),
     ]
     for path in paths:
         digest.update(path.name.encode() + b"\0" + path.read_bytes())

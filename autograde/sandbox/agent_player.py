@@ -15,7 +15,7 @@ import torch
 
 from course_utils import acceptance
 from course_utils.environments import make_env
-from course_utils.policies import PolicyFileError, SavedPolicy, problem, read_policy
+from course_utils.policy_files import PolicyFileError, SavedPolicy, problem, read_policy
 
 OBSERVATION_MIME = "application/vnd.course-utils.observation+json"
 SIDE_BY_SIDE = 50

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jupytext
 import pytest
 import torch
 from nbgrader.api import Gradebook
@@ -22,21 +23,24 @@ from autograde import demo
 from autograde.build import build
 from autograde.course import COURSE_ID, Course
 from autograde.pipeline import load_lab
-from course_utils import policies
+from course_utils import policies, policy_files
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXTURES = ROOT / "tests" / "fixtures"
 LAB, FILE, CELL = "lab6_lunar_lander", "lander.safetensors", "test_lander_agent"
 
-pytestmark = pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning"),
+    pytest.mark.timeout(600),
+]
 
 # What is in a solution cell of one who would rather not train: none of it is where the file plays.
 CHEATS = """
-import builtins, course_utils.policies, course_utils.acceptance, shutil
-course_utils.policies.read_policy = lambda *a, **k: (lambda obs: None)
+import course_utils.policy_files, course_utils.acceptance
+course_utils.policy_files.read_policy = lambda *a, **k: (lambda obs: None)
 course_utils.acceptance.look = lambda *a, **k: 1
 open("lander.safetensors", "wb").write(b"mine")
-def orthogonal_linear(*arguments):
+def evaluate(*arguments):
     raise NotImplementedError()
 """
 
@@ -45,12 +49,12 @@ def trained(name):
     return (FIXTURES / f"lander_{name}.safetensors").read_bytes()
 
 
-def linear(value, *shape):
+def linear(value):
     about = {
-        "kind": policies.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
+        "kind": policy_files.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
         "layers": '[{"kind": "Linear", "bias": false}]',
     }  # fmt: skip
-    return save({"0.weight": torch.full(shape or (4, 8), value)}, about)
+    return save({"0.weight": torch.full((4, 8), value)}, about)
 
 
 def pickled():
@@ -76,13 +80,8 @@ CLASS = {
     "cheats": (lambda: trained("beginner"), 0, 0, "not accepted yet"),
     "missing": (None, 0, 0, "was not handed in: write it with save_policy"),
     "pickle": (pickled, 0, 0, "is a pickle"),
-    "cut_off": (lambda: trained("best")[:9000], 0, 0, "is damaged"),
     "header": (lambda: struct.pack("<Q", 100 << 20) + b"{" * 4_000_000, 0, 0, "not in the safe"),
-    "huge": (lambda: linear(0.0, 4, 400_000), 0, 0, "more than 5 MB"),
-    "too_many": (lambda: linear(0.0, 4, 300_000), 0, 0, "more than 1,000,000"),
-    "nan": (lambda: linear(torch.nan), 0, 0, "NaN"),
     "infinite": (lambda: linear(3e38), 0, 0, "not finite"),
-    "other_env": (lambda: policies.to_bytes(nn.Linear(4, 2), "CartPole-v1"), 0, 0, "CartPole-v1"),
     "link": ("/etc/passwd", 0, 0, "is a link"),
     "pipe": ("pipe", 0, 0, "is a named pipe"),
 }
@@ -100,13 +99,29 @@ def command(course, *arguments):
     )
 
 
+def shortened():
+    """Lab 6 with nothing in it but its set-up, one exercise, and the agent."""
+    notebook = jupytext.read(ROOT / "solutions" / f"{LAB}.py")
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    wanted = ("evaluate", "test_evaluate", CELL)
+    notebook.cells = [
+        cell
+        for number, cell in enumerate(cells)
+        if number == 0
+        or "def sample_actions" in cell.source
+        or "import check_policy" in cell.source
+        or cell.metadata.get("nbgrader", {}).get("grade_id") in wanted
+    ]
+    return jupytext.writes(notebook, fmt="py:percent")
+
+
 @pytest.fixture(scope="module")
 def course(tmp_path_factory):
     """A course with lab 6 in which this class has handed in, collected from a folder."""
     folder = tmp_path_factory.mktemp("course")
     course = Course(folder)
     course.solutions.mkdir()
-    shutil.copy(ROOT / "solutions" / f"{LAB}.py", course.solutions)
+    (course.solutions / f"{LAB}.py").write_text(shortened())
     (folder / "nbgrader_config.py").write_text(demo.CONFIG)
     build(course, LAB)
     lab = load_lab(course, LAB)
@@ -115,7 +130,7 @@ def course(tmp_path_factory):
     for student, (file, *_) in CLASS.items():
         notebook = solved if student == "solved" else lab.skeleton
         if student == "cheats":
-            notebook = demo.filled(lab, {"orthogonal_linear": CHEATS})
+            notebook = demo.filled(lab, {"evaluate": CHEATS})
         (came / student).mkdir()
         (came / student / f"{LAB}.ipynb").write_text(json.dumps(notebook))
         path = came / student / ("lander (1).safetensors" if student == "best" else FILE)
@@ -150,7 +165,7 @@ def test_every_file_gets_the_mark_and_the_reason_it_deserves(rows):
         assert row["recorded"][CELL] == result["score"]
         # "Is it right?" was never asked of the notebook's own kernel.
         assert row["timeouts"] == 0 and row["kernel_deaths"] == 0
-    assert rows["solved"]["score"] == rows["solved"]["max"] - 4  # the question is for a person
+    assert rows["solved"]["score"] == rows["solved"]["max"] == 12
     assert any("was taken in its place" in note for note in rows["best"]["notes"])
     for student in set(CLASS) - {"solved"}:
         others = {n: r["score"] for n, r in rows[student]["exercises"].items()}
@@ -195,7 +210,7 @@ def test_the_leaderboard_ranks_agents_and_names_nobody(page, rows):
     played = sorted((d for d in details if d), key=lambda d: -d["mean"])
     assert ranked == [d["name"] for d in played] and len(ranked) == 5
     assert "<script" not in html and html.count("data:video/mp4") == 2
-    assert "11 submissions came without an agent" in html
+    assert "6 submissions came without an agent" in html
     for student in ("untrained", "middling", "cheats", "pickle"):
         assert f"<bdi>{student}" not in html
     assert "299,008" in html  # steps of the best one's training
@@ -233,8 +248,11 @@ def test_the_leaderboard_in_a_browser(page, chromium, tmp_path):
         tab.screenshot(path=shots / f"leaderboard_{scheme}.png", full_page=True)
         video = tab.locator("video").first
         assert video.get_attribute("aria-label").startswith("Rank 1, ")
-        video.evaluate("async v => { await v.play(); }")
-        tab.wait_for_function("document.querySelector('video').currentTime > 0.2")
+        # The page's own policy forbids what playwright's wait_for_function does.
+        video.evaluate(
+            "async v => { await v.play();"
+            " while (v.currentTime < 0.2) await new Promise(go => setTimeout(go, 50)); }"
+        )
         assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
         assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
         assert problems == []
@@ -259,9 +277,9 @@ def test_an_unchanged_file_is_not_played_again_and_a_new_one_is(course, rows):
     path = course.submission_dir("missing", LAB) / FILE
     path.write_bytes(trained("best"))
     done = command(
-        course.root, "grade", LAB, "--no-feedback", "--student", "missing", "--student", "nan",
+        course.root, "grade", LAB, "--no-feedback", "--student", "missing", "--student", "pickle",
         "--json", "-",
     )  # fmt: skip
     again = {row["student"]: row for row in json.loads(done.stdout)["submissions"]}
-    assert again["nan"]["unchanged"] and not again["missing"]["unchanged"]
+    assert again["pickle"]["unchanged"] and not again["missing"]["unchanged"]
     assert again["missing"]["exercises"]["lander_agent"]["score"] == 6

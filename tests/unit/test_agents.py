@@ -7,13 +7,15 @@ import zipfile
 import mini
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 from autograde import archives, build, hidden, intake, judge, pipeline
 from autograde.collecting import collect
 from autograde.course import Course
 from autograde.judge import agents
 from autograde.sandbox import agent_player
-from course_utils import acceptance, policies, progress
+from course_utils import acceptance, policies, policy_files, progress
 
 EXERCISE = "lab6_lunar_lander/lander_agent"
 FILE = "agent.bin"
@@ -136,7 +138,7 @@ def test_what_is_no_file_is_refused_and_nothing_else(course, kind, tmp_path):
 
 
 def test_the_limit_is_that_of_the_format():
-    assert intake.MAX_HANDED_IN_BYTES == policies.MAX_FILE_BYTES < archives.MB * 20
+    assert intake.MAX_HANDED_IN_BYTES == policy_files.MAX_FILE_BYTES < archives.MB * 20
 
 
 # --- collecting ----------------------------------------------------------------------------------
@@ -332,6 +334,30 @@ def test_what_was_played_can_be_played_again_from_its_actions():
         _, reward, terminated, truncated, _ = env.step(int(action))
         total += float(reward)
     assert (terminated or truncated) and total == played["returns"][best]
+
+
+@pytest.mark.parametrize(
+    ("model", "env_id", "words"),
+    [
+        (nn.Linear(4, 2), "CartPole-v1", "holds a policy for CartPole-v1, not for LunarLander-v3"),
+        (torch.full((4, 8), 3e38), "LunarLander-v3", "gives logits that are not finite"),
+    ],
+)
+def test_what_cannot_play_says_why(model, env_id, words):
+    if isinstance(model, torch.Tensor):
+        linear = nn.Linear(8, 4)
+        linear.weight.data = model
+        data = policy_files.to_bytes([linear], env_id)
+    else:
+        data = policies.to_bytes(model, env_id)
+    played = agent_player.play(data, judge.request(EXERCISE, 11)["agent"])
+    assert played == {"problem": f"lander.safetensors {words}"}
+
+
+def test_a_file_of_the_right_name_and_the_wrong_sizes_cannot_play():
+    data = policy_files.to_bytes([nn.Linear(4, 2)], "LunarLander-v3")
+    played = agent_player.play(data, judge.request(EXERCISE, 11)["agent"])
+    assert "takes 4 numbers and gives 2; LunarLander-v3 shows 8" in played["problem"]
 
 
 def test_in_the_notebooks_own_kernel_it_is_judged_alike(tmp_path, monkeypatch, capsys):

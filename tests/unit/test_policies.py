@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import nn
 from torch.nn import functional as F
 
-from course_utils import policies
+from course_utils import policies, policy_files
 from course_utils.checks import CheckFailed
 from course_utils.policies import PolicyFileError, check_policy, load_policy, save_policy
 
@@ -195,14 +195,14 @@ def numbers(value):
 
 
 ABOUT = {
-    "kind": policies.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
+    "kind": policy_files.KIND, "version": "1", "env_id": "LunarLander-v3", "env_steps": "null",
     "layers": '[{"kind": "Linear", "bias": true}]',
 }  # fmt: skip
 LINEAR = {"kind": "Linear", "bias": True}
 
 
 def test_the_smallest_file_that_is_taken():
-    policy = policies.read_policy(save(numbers(0.5), ABOUT))
+    policy = policy_files.read_policy(save(numbers(0.5), ABOUT))
     assert policy(torch.ones(2, 8)).tolist() == [[4.0] * 4] * 2
 
 
@@ -231,7 +231,7 @@ def tensor_entry(**entry):
         (struct.pack("<Q", 4) + b"{\xff\xfe}", "damaged"),
         (whole([1, 2], b""), "not in the safetensors format"),
         (whole({"__metadata__": {"kind": 3}}, b""), "damaged"),
-        (bytes(policies.MAX_FILE_BYTES + 1), "larger than 5 MB"),
+        (bytes(policy_files.MAX_FILE_BYTES + 1), "larger than 5 MB"),
         (tensor_entry(shape=[2**62, 2**62], data_offsets=[0, 128]), "damaged"),
         (tensor_entry(shape=[4, 8], data_offsets=[0, 2**63]), "damaged"),
         (tensor_entry(shape=[-4, -8], data_offsets=[0, 128]), "damaged"),
@@ -297,7 +297,7 @@ def test_torch_save_is_recognized(tmp_path):
 def test_a_file_cut_off_or_changed_anywhere_is_refused_or_still_a_policy(good):
     for length in range(0, len(good), 17):
         with pytest.raises(PolicyFileError):
-            policies.read_policy(good[:length])
+            policy_files.read_policy(good[:length])
     rng = np.random.default_rng(0)
     refused = 0
     for _ in range(400):
@@ -305,7 +305,7 @@ def test_a_file_cut_off_or_changed_anywhere_is_refused_or_still_a_policy(good):
         for place in rng.integers(0, len(data) if rng.random() < 0.3 else 700, 3):
             data[place] = rng.integers(256)
         try:
-            policy = policies.read_policy(bytes(data))
+            policy = policy_files.read_policy(bytes(data))
         except PolicyFileError:
             refused += 1
         else:
@@ -361,6 +361,6 @@ def test_an_evaluate_that_is_not_written_is_named(tmp_path, capsys):
 
 
 def test_names_follow_from_the_bytes(good):
-    assert policies.agent_name(good) == policies.agent_name(good)
-    names = {policies.agent_name(bytes([i])) for i in range(200)}
+    assert policy_files.agent_name(good) == policy_files.agent_name(good)
+    names = {policy_files.agent_name(bytes([i])) for i in range(200)}
     assert len(names) > 195
