@@ -51,6 +51,7 @@ CHANGES = (
     Change("anneal", "learning rate not annealed", {"anneal": False}),
     Change("entropy_coef", "no entropy bonus", {"entropy_coef": 0.0}),
     Change("max_grad_norm", "gradients not clipped", {"max_grad_norm": float("inf")}),
+    Change("gamma", "discount 0.99", {"gamma": 0.99}),
     Change("bootstrap_time_limits", "time limits taken as ends", {"bootstrap_time_limits": False}),
     Change("num_envs_8", "8 environments", {"num_envs": 8}),
     Change("num_envs_128", "128 environments", {"num_envs": 128}),
@@ -129,7 +130,8 @@ def run_again(
 
     Args:
         name: of the change, see ``CHANGES``.
-        new_run, train, config: the notebook's own; ``config`` without the change.
+        new_run, train, config: the notebook's own; ``config`` without the change. Its goal gives
+            way to that of the stored runs, so that both can be compared.
         seeds: one run each.
 
     Returns:
@@ -137,18 +139,19 @@ def run_again(
         ``figures.ablation`` takes it. A run that is stopped by hand does not count, and those
         after it are not begun. Empty while grading.
     """
-    changed = change(name).of(config)
+    changed = change(name)
     if is_grading():
         return {}
+    config = replace(changed.of(config), goal=ablation().goal)
     ends: list[int | None] = []
     for seed in seeds:
-        history = train(new_run(changed, seed), changed)
+        history = train(new_run(config, seed), config)
         steps, means = history["env_steps"], history["mean_return"]
-        reached = np.flatnonzero(means[WINDOW - 1 :] >= changed.goal)
+        reached = np.flatnonzero(means[WINDOW - 1 :] >= config.goal)
         if reached.size:
             ends.append(int(steps[WINDOW - 1 + reached[0]]))
             print(f"{name}, seed {seed}: solved after {ends[-1]:,} environment steps")
-        elif not len(steps) or steps[-1] < 0.9 * changed.total_steps:
+        elif not len(steps) or steps[-1] < 0.9 * config.total_steps:
             break  # stopped by hand, or something is not written yet: the monitor has said so
         else:
             ends.append(None)

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from course_utils.ablation import Ablation
 from course_utils.execution import display_html
 from course_utils.runs import Reference
+from course_utils.scaling import Scaling
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, GRAY = (
     "#0072B2",
@@ -443,6 +444,59 @@ def ablation(study: Ablation, own: Mapping[str, Sequence[int | None]] | None = N
     axes.xaxis.set_major_formatter(_thousands)
     _label(axes, f"environment steps until solved, at most {study.budget:,}", "", "")
     figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
+
+
+def scaling(measured: Scaling, minibatch: int = 1024) -> Figure:
+    """What a step costs: against the number of environments, and against the networks' width.
+
+    Args:
+        measured: ``scaling.scaling()``.
+        minibatch: the size, a key of the update times, for which the widths are shaded at which
+            a gradient step has less arithmetic than other costs.
+    """
+    figure = _figure(7.6, 4.0)
+    left, right = figure.subplots(1, 2)
+    n, width = measured.num_envs, measured.widths
+    left.plot(n, measured.environment_us, color=BLUE, lw=2, label="environment")
+    for device, color, style in ((measured.cpu, VERMILION, "--"), (measured.gpu, GREEN, "-.")):
+        if device is None:
+            continue
+        left.plot(n, device.policy, color=color, ls=style, lw=2, label=f"policy, {device.name}")
+        for (size, times), marker in zip(device.update.items(), "so^v", strict=False):
+            label = f"minibatches of {size:,}, {device.name}"
+            right.plot(width, times, color=color, ls=style, marker=marker, ms=5, label=label)
+    on_paper = np.full(len(n), measured.policy_on_paper)
+    for axes, x, y in ((left, n, on_paper), (right, width, measured.update_on_paper)):
+        axes.plot(x, y, color="black", ls=":", lw=1.6, label="arithmetic on paper")
+    crossing = measured.crossing(minibatch)
+    if np.isfinite(crossing):
+        right.axvspan(width[0], crossing, color=GRAY, alpha=0.15, lw=0)
+        for x, align, text in (
+            (crossing * 0.94, "right", f"up to width {crossing:.0f}:\nmore overhead"),
+            (
+                crossing * 1.06,
+                "left",
+                f"from there:\nmore arithmetic\n(minibatches of {minibatch:,})",
+            ),
+        ):
+            right.text(x, 0.99, text, ha=align, va="top", fontsize=8,
+                       transform=right.get_xaxis_transform())  # fmt: skip
+    if measured.gpu is None:
+        right.text(0.99, 0.02, "no GPU where this was measured", ha="right", fontsize=8,
+                   color=GRAY, transform=right.transAxes)  # fmt: skip
+    for axes, ticks, x, title in (
+        (left, n, f"environments side by side (width {measured.hidden})", "Playing, per step"),
+        (right, width, "units in a hidden layer", "Learning, per sample and epoch"),
+    ):
+        axes.set_xscale("log", base=2)
+        axes.set_yscale("log")
+        axes.set_xticks(ticks[:: 2 if len(ticks) > 7 else 1])
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        _label(axes, x, "microseconds", title)
+        axes.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    right.set_ylim(top=right.get_ylim()[1] * 6)  # room for the two texts
     return figure
 
 

@@ -45,6 +45,7 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from course_utils import figures
 from course_utils.checks import checker
@@ -610,7 +611,9 @@ ppo = own_functions("lab5_ppo", WORKED)
 # %% [markdown]
 # ### The loop: given
 #
-# The rest is lab 5's training with your `collect_rollout` in it. Four functions on one screen; read them once. Each line with a `config` in it is a choice that somebody made. In part 6 you see which of them mattered.
+# The rest is lab 5's training with your `collect_rollout` in it. Four functions; read them once. Each line with a `config` in it is a choice that somebody made. In part 6 you see which of them mattered.
+#
+# One thing is new. A run has a `model`, which learns, and an `agent`, which is handed in: its weights are a running average of the model's over the last few updates ([`AveragedModel`](https://docs.pytorch.org/docs/stable/optim.html#weight-averaging-swa-and-ema)). Each update goes a little too far, now in this direction and then in that, and now and then one of them makes a good policy bad. The average takes out most of that, and costs nothing.
 
 
 # %%
@@ -634,8 +637,8 @@ class TrainConfig:
     """of Adam, at the start"""
     anneal: bool = True
     """let the learning rate fall"""
-    gamma: float = 0.995
-    """discount: what comes 200 steps later still counts a third"""
+    gamma: float = 0.999
+    """discount: a landing that is 300 steps away still counts three quarters"""
     gae_lambda: float = 0.95
     """lambda of GAE"""
     clip_epsilon: float = 0.2
@@ -658,7 +661,9 @@ class TrainConfig:
     """False: PyTorch's own start"""
     hidden: int = 64
     """units in each hidden layer"""
-    goal: float | None = 230.0
+    averaging: float = 0.8
+    """after each update the agent keeps this share of its weights; the rest comes from the model"""
+    goal: float | None = 220.0
     """stop when the mean return of the last 100 episodes reaches this; 200 and a margin"""
 
 
@@ -671,6 +676,7 @@ def new_run(config: TrainConfig, seed: int) -> SimpleNamespace:
     model = ActorCritic(obs.shape[1], n_actions, config.hidden, config.orthogonal)
     return SimpleNamespace(
         model=model,
+        agent=AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.averaging)),
         # fused: one call for all parameters, where each would cost as much as its arithmetic
         optimizer=torch.optim.Adam(model.parameters(), config.learning_rate, eps=1e-5, fused=True),
         generator=torch.Generator().manual_seed(seed),  # actions and minibatches
@@ -725,6 +731,7 @@ def train(run: SimpleNamespace, config: TrainConfig):
             run.env_steps += config.num_envs * config.n_steps
             batch = to_batch(rollout, config)
             statistics = ppo.ppo_update(run.model, run.optimizer, batch, config, run.generator)
+            run.agent.update_parameters(run.model)
             monitor.episodes(finished_returns(rollout, run.scores), run.env_steps)
             monitor.log(**statistics)
             if monitor.solved:
@@ -744,7 +751,7 @@ with todo_guard():
 def act(obs):
     """The agent's favorite action."""
     with torch.no_grad():
-        return int(run.model(torch.as_tensor(obs))[0].argmax())
+        return int(run.agent(torch.as_tensor(obs))[0].argmax())
 
 
 replay(act, "LunarLander-v3", seed=7)
@@ -779,9 +786,9 @@ replay(act, "LunarLander-v3", seed=7)
 with todo_guard():
     unseen = range(1_000_000, 1_000_100)
     returns = {
-        "untrained": evaluate(new_run(config, seed=1).model, config.env_id, unseen, True),
-        "trained, likeliest actions": evaluate(run.model, config.env_id, unseen, True),
-        "trained, drawn actions": evaluate(run.model, config.env_id, unseen, False),
+        "untrained": evaluate(new_run(config, seed=1).agent, config.env_id, unseen, True),
+        "trained, likeliest actions": evaluate(run.agent, config.env_id, unseen, True),
+        "trained, drawn actions": evaluate(run.agent, config.env_id, unseen, False),
     }
     figures.show(
         figures.returns_histogram(returns, goal=200, title="100 episodes each, unseen seeds"),

@@ -20,6 +20,7 @@ slider_figure(
         Panel("Lines", "step t", "A hat", [
             Series("band", "interval", x=x, y=rows - 0.2, high=rows + 0.2, color=2),
             Series("line", "yours", x=x, y=rows),
+            Series("thin", "single runs", x=x, y=rows + 0.1),
             Series("steps", "returns", x=x, y=rows.round(1), color=1),
             Series("marks", "terminated", x=[4, 7]),
         ]),
@@ -29,7 +30,7 @@ slider_figure(
         ]),
         Panel("Logarithmic", "samples", "error", [
             Series("line", "error", x=x + 1, y=values[:, None] / (x + 1) ** 2 + 1e-3, color=5),
-        ], y_log=True),
+        ], y_log=True, x_ticks=[(1, "one"), (10, "ten")]),
     ],
     [f"The height is {v:.1f}." for v in values],
     description="Three panels.",
@@ -49,7 +50,7 @@ def test_keys_move_it_without_the_kernel(chromium, server):
         paths = "(node) => [...node.querySelectorAll('path')].map((p) => p.getAttribute('d'))"
         before = figure.evaluate(paths)
         assert all(before) and not any("NaN" in d for d in before)
-        assert figure.locator(".key li").count() == 7
+        assert figure.locator(".key li").count() == 8
         slider = figure.get_by_role("slider", name=re.compile("^lambda"))
         assert slider.get_attribute("aria-valuetext") == "0.5"
         slider.focus()

@@ -54,6 +54,14 @@ def test_nan_and_infinity_do_not_move_the_axes():
     assert panel["y_ticks"]
 
 
+def test_ticks_can_be_words():
+    thin = Series("thin", "many", x=[0, 1], y=[0.0, 1.0])
+    panel = Panel("A", "epsilon", "y", [thin], x_ticks=[(0, "0.1"), (1, "none")])
+    drawn = slider_figure([LAMBDA], [panel], description="d").spec["panels"][0]
+    assert drawn["x_ticks"] == [[0, "0.1"], [1, "none"]]
+    assert drawn["series"][0]["kind"] == "thin"
+
+
 def test_bars_stand_on_zero_and_a_flat_picture_has_a_range():
     panel = Panel("A", "x", "y", [Series("bars", x=[0, 1], y=[5.0, 6.0])])
     drawn = slider_figure([LAMBDA], [panel], description="d").spec["panels"][0]
