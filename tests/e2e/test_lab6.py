@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from test_lab5 import run_all
+from whole_lab import run_all
 
 from autograde import build
 from autograde.corpus import solved_notebook
@@ -40,27 +40,14 @@ def test_the_solution_runs_top_to_bottom_and_lands(monkeypatch):
     said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
     for name in WRITTEN:
         assert f"{name}: correct on all" in said
-    assert "no lab5_ppo.ipynb" in said or "worked" in said  # no lab 5 notebook lies there
+    assert "worked version" in str(outputs)  # no lab 5 notebook lies there
     trained = "".join(
         str(o) for c, o in outputs if c.source.startswith("with todo_guard():\n    h")
     )
-    assert "Solved (goal 220)" in trained
+    assert "Solved (goal 200)" in trained
     videos = [o for _, o in outputs if "<video" in str(o)]
     assert len(videos) == 2
     before, after = (float(re.search(r"return (-?[\d.]+) in", str(v))[1]) for v in videos)
     assert before < 0 < 150 < after
     assert len([o for _, o in outputs if "SliderFigure" in str(o.get("data", ""))]) == 1
     assert all("alt=" in str(o) for _, o in outputs if "<img" in str(o))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_an_untouched_notebook_fails_in_its_test_cells_only(monkeypatch):
-    outputs = run_all(notebook(solved=False), monkeypatch, allow_errors=True)
-    failed = {
-        cell.metadata.get("nbgrader", {}).get("grade_id", cell.source)
-        for cell, output in outputs
-        if output.output_type == "error"
-    }
-    assert failed == {f"test_{name}" for name in (*WRITTEN, "lander_agent")}
-    assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []
