@@ -324,8 +324,29 @@ def make_gradebook(course: Course) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".gradebook-", dir=path.parent) as scratch:
         new = Path(scratch) / path.name
+        _make_tables(f"sqlite:///{new}")
         Gradebook(f"sqlite:///{new}", COURSE_ID).close()
         os.replace(new, path)
+
+
+def _make_tables(url: str) -> None:
+    """An empty database as nbgrader makes it, with the version that its migrations lead to.
+
+    nbgrader asks the command `alembic` for that version, which takes three seconds and has to be
+    on PATH; alembic itself tells it at once.
+    """
+    from alembic.script import ScriptDirectory
+    from nbgrader.api import Base
+    from nbgrader.dbutil import ALEMBIC_DIR
+    from sqlalchemy import create_engine, text
+
+    head = ScriptDirectory(ALEMBIC_DIR).get_current_head()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        Base.metadata.create_all(connection)
+        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": head})
+    engine.dispose()
 
 
 def _is_registered(course: Course, lab: str, source) -> bool:

@@ -11,7 +11,7 @@ import re
 import textwrap
 import tokenize
 import warnings
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import lru_cache
 
 from autograde.build import (
@@ -29,7 +29,11 @@ MIN_WHOLE = 8
 MIN_TEXT = 24
 MIN_WORDS = 6
 MARKERS = ("BEGIN SOLUTION", "END SOLUTION", "BEGIN HIDDEN TESTS", "END HIDDEN TESTS")
+SAYS_NOTHING = (ast.expr_context, ast.operator, ast.cmpop)
+KEEPS_ITS_NAME = (ast.keyword, ast.alias)
 INLINE = "a|b|code|em|font|i|kbd|mark|s|span|strong|tt|u|var"
+# More than the strings of a bundle, so that they are read once for the answers of all labs.
+CACHED = 32_768
 UNREADABLE = (SyntaxError, ValueError, RecursionError, MemoryError)
 
 
@@ -120,10 +124,10 @@ class Answers:
 
     def _text_leaks(self, piece: _Piece, regions: list[_Answer]) -> list[str]:
         """Answer statements that stand in a piece's text, comments and prose included."""
-        found = []
+        found, haystacks = [], piece.haystacks
         for answer in regions:
             for needle, squeezed in answer.texts.items():
-                if needle in self._legitimate or not any(squeezed in h for h in piece.haystacks):
+                if needle in self._legitimate or not any(squeezed in h for h in haystacks):
                     continue
                 first = needle.splitlines()[0]
                 kind = "" if answer.kind == "other" else f"{answer.kind} "
@@ -147,9 +151,9 @@ class _Answer:
             for squeezed in [_squeeze(text)]
             if _counts(kind, text, squeezed)
         }
-        self.statements = len(body)
         least = MIN_WHOLE if kind == "solution" else 2 * MIN_NODES
-        self.whole = _shape(body) if by_shape and _size(body) >= least else ""
+        self.whole = tuple(body) if by_shape and _size(body) >= least else ()
+        self.outlines, self.shape = tuple(map(_outline, self.whole)), _shape(self.whole)
         self.parts = {
             _shape([node])
             for statement in body
@@ -186,7 +190,7 @@ def _answers(source_nb, lab: str) -> Iterator[_Answer]:
 def _shape_leaks(piece: _Piece, code: _Code, answers: Iterable[_Answer]) -> list[str]:
     found = []
     for answer in answers:
-        if answer.whole and answer.whole in code.runs(answer.statements):
+        if answer.whole and code.holds(answer):
             found.append(f"{piece.at()}the whole answer of {answer.where}, names aside")
         elif shared := answer.parts & code.expressions.keys():
             first = min((ast.unparse(code.expressions[shape]) for shape in shared), key=len)
@@ -215,17 +219,22 @@ class _Code:
             for name in ("body", "orelse", "finalbody")
         )
         self._blocks = [_without_docstrings(block) for block in blocks if isinstance(block, list)]
-        self._runs: dict[int, set[str]] = {}
+        # The outline of a statement -> where it stands, by block and place in it.
+        self._places: dict[str, list[tuple[int, int]]] = {}
+        made: dict[ast.AST, str] = {}
+        self._outlines = [[_outline(node, made) for node in block] for block in self._blocks]
+        for number, outlines in enumerate(self._outlines):
+            for place, outline in enumerate(outlines):
+                self._places.setdefault(outline, []).append((number, place))
 
-    def runs(self, length: int) -> set[str]:
-        """The shapes of every `length` statements that follow each other in some block."""
-        if length not in self._runs:
-            self._runs[length] = {
-                _shape(block[start : start + length])
-                for block in self._blocks
-                for start in range(len(block) - length + 1)
-            }
-        return self._runs[length]
+    def holds(self, answer: _Answer) -> bool:
+        """Whether the statements of an answer stand here one after the other, names aside."""
+        length = len(answer.whole)
+        return any(
+            tuple(self._outlines[number][place : place + length]) == answer.outlines
+            and _shape(self._blocks[number][place : place + length]) == answer.shape
+            for number, place in self._places.get(answer.outlines[0], ())
+        )
 
 
 class _Piece:
@@ -255,7 +264,7 @@ class _Piece:
         return _code_in(self.kind, self.text)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED)
 def _haystacks(kind: str, text: str) -> frozenset[str]:
     made = set(_readings(text))
     if kind == "code":
@@ -267,7 +276,7 @@ def _haystacks(kind: str, text: str) -> frozenset[str]:
     return frozenset(map(_squeeze, made))
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=CACHED)
 def _code_in(kind: str, text: str) -> tuple[_Code, ...]:
     tree = _parse(text) if kind == "code" else None
     if tree is not None:
@@ -499,11 +508,7 @@ def _squeeze(text: str) -> str:
 
 def _size(nodes: Iterable[ast.AST]) -> int:
     """How much code that is: syntax nodes that say something."""
-    return sum(
-        not isinstance(child, ast.expr_context | ast.operator | ast.cmpop | ast.Load)
-        for node in nodes
-        for child in ast.walk(node)
-    )
+    return sum(not isinstance(child, SAYS_NOTHING) for node in nodes for child in ast.walk(node))
 
 
 def _shape(nodes: Iterable[ast.AST]) -> str:
@@ -513,19 +518,40 @@ def _shape(nodes: Iterable[ast.AST]) -> str:
     is not.
     """
     names: dict[str, int] = {}
+    return "\n".join(
+        _spell(node, lambda name: names.setdefault(name, len(names))) for node in nodes
+    )
 
+
+def _outline(node: ast.AST, made: dict[ast.AST, str] | None = None) -> str:
+    """As ``_shape``, for one statement, but with all variables alike.
+
+    made: the outlines of the statements in it, kept from call to call.
+    """
+    return _spell(node, lambda name: 0, {} if made is None else made)
+
+
+def _spell(
+    node: ast.AST, number: Callable[[str], int], made: dict[ast.AST, str] | None = None
+) -> str:
     def spell(value: object) -> str:
         if isinstance(value, list):
             return f"[{','.join(map(spell, value))}]"
         if not isinstance(value, ast.AST):
             return repr(value)
-        renamed = not isinstance(value, ast.keyword | ast.alias)
+        if made is not None and value in made:
+            return made[value]
+        renamed = not isinstance(value, KEEPS_ITS_NAME)
         parts = []
-        for name, item in ast.iter_fields(value):
+        for name in value._fields:
+            item = getattr(value, name, None)
             if renamed and name in ("id", "arg", "name") and isinstance(item, str):
-                item = names.setdefault(item, len(names))
+                item = number(item)
             if not isinstance(item, ast.expr_context):
                 parts.append(spell(item))
-        return f"{type(value).__name__}({','.join(parts)})"
+        text = f"{type(value).__name__}({','.join(parts)})"
+        if made is not None and isinstance(value, ast.stmt):
+            made[value] = text
+        return text
 
-    return "\n".join(map(spell, nodes))
+    return spell(node)

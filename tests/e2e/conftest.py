@@ -6,9 +6,12 @@ import lab_browser
 import pytest
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """``jupyter lab`` on an empty folder, one for all tests of a file."""
+    """``jupyter lab`` on an empty folder, one for all tests of a process; each has a folder in it.
+
+    No test may make a folder ``notebooks`` at the top: the labs would keep their runs beside it.
+    """
     server = lab_browser.Server(tmp_path_factory.mktemp("lab"))
     yield server
     server.stop()

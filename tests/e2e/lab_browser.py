@@ -212,6 +212,7 @@ class LabPage:
         self._listen()
         self.page.goto(f"{server.url}lab/tree/{quote(path)}?reset&token={server.token}")
         self.wait("() => window.course.ready()")
+        self.theme("JupyterLab Light")  # the server keeps what another test has chosen
 
     def _listen(self) -> None:
         page = self.page
@@ -382,6 +383,13 @@ def run_between(lab: LabPage, first: int, last: int) -> None:
             if not done["grade_id"].startswith("test_"):
                 assert outputs(done, "error") == [], done["source"]
                 assert printed(done, "stderr") == "", done["source"]
+
+
+def run_untouched(lab: LabPage, exercises: list[str]) -> None:
+    """Run every code cell of a lab as it is released: each check fails, and nothing else."""
+    run_between(lab, 0, len(lab.cells()) - 1)
+    failed = {cell["grade_id"] for cell in lab.cells() if outputs(cell, "error")}
+    assert failed == {f"test_{name}" for name in exercises}
 
 
 def position(lab: LabPage) -> dict:

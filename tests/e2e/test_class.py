@@ -38,9 +38,8 @@ def duplicated_tests(material):
     return notebook
 
 
+# What student code may do is tried in test_hostile.py: here it is what is handed in.
 CLASS = {
-    "good": demo.solved,
-    "otherwise": lambda m: demo.good(m, 0),
     "untouched": lambda m: m.lab.skeleton,
     "cut_off": lambda m: json.dumps(demo.solved(m)).encode()[:-5000],
     "renamed": demo.solved,
@@ -49,10 +48,6 @@ CLASS = {
     "no_kernel": no_kernel,
     "no_tests": demo.rearranged,
     "more_tests": duplicated_tests,
-    "exits": lambda m: demo.with_line(m, 2, "__import__('os')._exit(0)"),
-    "endless": lambda m: demo.with_line(m, 6, "while True: pass"),
-    "floods": lambda m: demo.with_line(m, 6, "print('x' * 100_000_000)"),
-    "last": demo.solved,
 }
 NAMES = {"renamed": f"{LAB} copy.ipynb", "missing": "notes.txt"}
 
@@ -71,7 +66,7 @@ def graded(tmp_path_factory):
     path = course.submission_dir("wrong_name", "lab5") / f"{LAB}.ipynb"
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps(demo.solved(material)))
-    result = grade.grade_class(course, LAB, jobs=2, limits={"cell_cpu_s": 5, "cell_wall_s": 120})
+    result = grade.grade_class(course, LAB, jobs=2)
     return course, {row.student: row for row in result.rows}, result
 
 
@@ -86,7 +81,7 @@ def test_everyone_has_a_mark_and_the_honest_ones_have_theirs(graded):
     assert not result.failed
     assert set(rows) == {*CLASS, "wrong_name"}
     full = sum(result.exercises.values())
-    for student in ("good", "otherwise", "renamed", "no_kernel", "no_tests", "more_tests", "last"):
+    for student in ("renamed", "no_kernel", "no_tests", "more_tests"):
         assert rows[student].status == "graded"
         assert lost(rows[student]) == set(), (student, rows[student].what_went_wrong)
         assert rows[student].score == full
@@ -104,18 +99,6 @@ def test_what_cannot_be_read_is_0_with_one_line(graded, student):
     assert rows[student].status == "refused" and rows[student].score == 0
     assert rows[student].reason and "\n" not in rows[student].reason
     assert course.feedback_path(student, LAB).is_file()
-
-
-@pytest.mark.slow
-def test_hostile_code_costs_only_what_it_touches(graded):
-    _, rows, result = graded
-    names = list(result.exercises)
-    assert lost(rows["exits"]) == {names[2]}
-    for student in ("endless", "floods"):
-        assert names[6] in lost(rows[student]) or student == "floods"
-        assert lost(rows[student]) <= {names[6], names[-1]}
-    for student in ("exits", "endless"):
-        assert all(r["message"] for r in rows[student].exercises.values())
 
 
 @pytest.mark.slow

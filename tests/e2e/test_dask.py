@@ -152,7 +152,6 @@ def graded(tmp_path_factory):
         notebooks = {
             "exits": demo.with_line(material, 2, "__import__('os')._exit(0)"),
             "good": demo.good(material, 1),
-            "other": demo.good(material, 2),
             "spy": demo.solved(material, **{first: material.reference[first] + spy}),
             "unfinished": demo.unfinished(material, 3),
             "wrong": demo.wrong(material, 0),

@@ -138,6 +138,8 @@ def test_an_attack_has_what_its_author_has_solved_and_no_more(graded, student):
     expected = {name: graded.points[name] * attack.shares.get(name, 1.0) for name in graded.points}
     scores = {name: result["score"] for name, result in row["exercises"].items()}
     assert scores == pytest.approx(expected)
+    if student in ("does_not_end", "ends_the_kernel"):
+        assert all(result["message"] for result in row["exercises"].values())
     assert row["score"] == pytest.approx(sum(expected.values()))
 
 

@@ -23,14 +23,14 @@ def test_the_map_shows_what_passes_and_leads_on(chromium, server):
         "probability_ratio": reference["probability_ratio"],
         "clipped_surrogate_loss": "def clipped_surrogate_loss(*arguments):\n    return 0.0",
     }
-    folder = server.workspace / "notebooks"
-    folder.mkdir()
+    folder = server.workspace / "index" / "notebooks"
+    folder.mkdir(parents=True)
     shutil.copy(repository.page_path("index"), folder)
     (folder / LAB).mkdir()
     own = folder / LAB / f"{LAB}.ipynb"
     own.write_text(json.dumps(demo.filled(demo.load_lab(repository, LAB), written)))
     before = own.read_bytes()
-    lab = LabPage(chromium, server, "notebooks/index.ipynb", viewport=(1280, 900))
+    lab = LabPage(chromium, server, "index/notebooks/index.ipynb", viewport=(1280, 900))
     try:
         cell = lab.find(line=CALL)
         lab.run_cell(cell)

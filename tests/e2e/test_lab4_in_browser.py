@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from lab_browser import ROOT, drawing, opened, outputs, press, printed, run_between
+from lab_browser import ROOT, drawing, opened, outputs, press, printed, run_untouched
 from test_lab4 import LAB, notebook
 from test_lab_in_browser import check_prose, message
+
+from autograde import judge
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
@@ -31,8 +33,10 @@ def test_untouched_then_wrong_then_right(chromium, server):
         explorer, check = lab.find(line=EXPLORER), lab.find(grade_id="test_gae")
         written, averages = lab.find(grade_id="gae"), lab.find(line=AVERAGES)
 
-        run_between(lab, 0, averages)
+        run_untouched(lab, judge.exercises(LAB))
+        lab.show(check)
         assert "gae is not written yet" in message(lab, check)
+        lab.show(explorer)
         assert "gae is not written" in lab.cell(explorer).locator(".jp-OutputArea").inner_text()
 
         wrong = ROOT / "tests" / "corpus" / LAB / "gae" / "bad_time_limit_is_death.py"

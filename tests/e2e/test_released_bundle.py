@@ -12,12 +12,19 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from autograde import corpus, demo
 from autograde.course import Course
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 LAB = demo.LAB
@@ -102,14 +109,75 @@ def installed(folder: Path, environment: dict) -> Path:
     assert released.returncode == 0, released.stderr
     command = [sys.executable, "-m", "zipfile", "-e", str(bundle), str(folder / "labs")]
     subprocess.run(command, check=True)
-    # The README's command; what follows goes to JupyterLab.
-    started = subprocess.run(
-        [sys.executable, "lab.py", "--version"],
-        cwd=folder / "labs", env=environment, capture_output=True, text=True, timeout=800,
-    )  # fmt: skip
+    labs = folder / "labs"
+    # First where pip reaches no packages: there is an environment then, and a word of advice.
+    offline = {"PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    started = start_lab(labs, environment | offline)
+    assert started.returncode == 1 and "When it does not install" in started.stderr
+    assert Path(python(labs)).exists()
+    unpack_what_is_here(labs)
+    started = start_lab(labs, environment)
     assert started.returncode == 0, started.stdout[-2000:] + started.stderr[-4000:]
     assert re.fullmatch(r"4\.\d+\.\d+", started.stdout.strip().splitlines()[-1])
-    return folder / "labs"
+    return labs
+
+
+def start_lab(labs: Path, environment: dict) -> subprocess.CompletedProcess:
+    """The README's command; what follows it goes to JupyterLab."""
+    return subprocess.run(
+        [sys.executable, "lab.py", "--version"],
+        cwd=labs, env=environment, capture_output=True, text=True, timeout=800,
+    )  # fmt: skip
+
+
+def unpack_what_is_here(labs: Path) -> None:
+    """Give the new environment the labs' requirements as links to the files that this one has.
+
+    pip still finds out what is required and fixed, and installs what is missing or another
+    version; it only does not unpack more than a gigabyte once again.
+    """
+    project = tomllib.loads((labs / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for found in required(project["dependencies"]):
+        place = Path(found.locate_file(""))
+        for file in found.files or ():
+            source = Path(os.path.normpath(place / file))
+            if place.is_relative_to(sys.prefix) and source.is_relative_to(sys.prefix):
+                link(source, labs / ".venv" / source.relative_to(sys.prefix), python(labs))
+
+
+def required(requirements: list[str]) -> list[metadata.Distribution]:
+    """The distributions here that these requirements need, directly or not."""
+    found, waiting = {}, [(Requirement(text), "") for text in requirements]
+    while waiting:
+        wanted, extra = waiting.pop()
+        if wanted.marker is not None and not wanted.marker.evaluate({"extra": extra}):
+            continue
+        name = spelled(wanted.name)
+        for extra in ("", *wanted.extras):
+            if (name, extra) not in found:
+                try:
+                    found[name, extra] = metadata.distribution(name)
+                except metadata.PackageNotFoundError:
+                    continue  # left to pip
+                needs = found[name, extra].requires or ()
+                waiting += [(Requirement(text), extra) for text in needs]
+    return [distribution for (_, extra), distribution in found.items() if not extra]
+
+
+def link(source: Path, target: Path, python: str) -> None:
+    """A file once more: a program that starts with the path of its Python with another one."""
+    if not source.is_file() or target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.parent.name in ("bin", "Scripts") and source.read_bytes()[:2] == b"#!":
+        _, rest = source.read_bytes().split(b"\n", 1)
+        target.write_bytes(b"#!" + python.encode() + b"\n" + rest)
+        shutil.copymode(source, target)
+        return
+    try:
+        os.link(source, target)
+    except OSError:  # another disk
+        shutil.copy2(source, target)
 
 
 def python(labs: Path) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import pytest
-from lab_browser import LabPage, Server
+from lab_browser import opened
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 CODE = """
@@ -39,15 +38,12 @@ slider_figure(
 """.strip()
 
 
-def test_keys_move_it_without_the_kernel(tmp_path, chromium):
-    server = Server(tmp_path)
+def test_keys_move_it_without_the_kernel(chromium, server):
     cell = {"cell_type": "code", "id": "a", "metadata": {}, "source": CODE, "outputs": []}
     spec = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": spec, "cells": [cell]}
     cell["execution_count"] = None
-    (server.workspace / "try.ipynb").write_text(json.dumps(notebook))
-    try:
-        lab = LabPage(chromium, server, "try.ipynb", (1100, 1100))
+    with opened(chromium, server, notebook, "try", "slider_figure", height=1100) as lab:
         lab.run_cell(0)
         figure = lab.cell(0).locator(".slider-figure")
         figure.locator("svg[role=img]").wait_for()
@@ -68,7 +64,3 @@ def test_keys_move_it_without_the_kernel(tmp_path, chromium):
         for theme in ("Light", "Dark"):
             lab.theme(f"JupyterLab {theme}")
             lab.screenshot(f"slider_figure_{theme.lower()}")
-        assert lab.trouble == []
-        lab.close()
-    finally:
-        server.stop()

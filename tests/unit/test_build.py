@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sqlite3
 
 import mini
 import nbformat
 import pytest
+from nbgrader.api import Gradebook
 
 from autograde import build
-from autograde.course import Course
+from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.leaks import leaks
 
@@ -158,3 +161,17 @@ def test_register_writes_points_and_due_date_and_is_idempotent(tmp_path):
     assert "hidden_test(" in stored
     # The hidden tests are the gradebook's; the release on disk is untouched.
     assert "hidden_test(" not in json.dumps(mini.release(tmp_path))
+
+
+def test_a_new_gradebook_is_the_one_that_nbgrader_would_make(tmp_path):
+    def inside(path):
+        with contextlib.closing(sqlite3.connect(path)) as database:
+            schema = database.execute("select name, sql from sqlite_master order by name")
+            tables = [(name, " ".join((sql or "").split())) for name, sql in schema]
+            version = database.execute("select * from alembic_version").fetchall()
+            return tables, version, database.execute("select id from course").fetchall()
+
+    course = Course(tmp_path)
+    build.make_gradebook(course)
+    Gradebook(f"sqlite:///{tmp_path}/stock.db", COURSE_ID).close()
+    assert inside(tmp_path / "autograde" / "gradebook.db") == inside(tmp_path / "stock.db")

@@ -13,6 +13,7 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from scipy.stats import bootstrap, trim_mean
+from stored import assessed
 from test_checks import ODD
 from torch import nn
 
@@ -24,7 +25,6 @@ from course_utils.checks import run_check
 from course_utils.checks.codec import array_from_plain, decode
 from course_utils.checks.drivers import lab6 as drivers_lab6
 from course_utils.checks.observe import observe
-from course_utils.checks.visible import assess
 
 LAB = "lab6_lunar_lander"
 EXERCISES = judging.exercises(LAB)
@@ -94,13 +94,7 @@ def made() -> dict:
 
 @pytest.mark.parametrize("name", EXERCISES)
 def test_the_visible_check_catches_and_names_wrong_solutions(name, made):
-    record = made["exercises"][name]
-    mistakes = record["mistakes"]
-    entries = {i: m["entries"] for i, m in mistakes.items()}
-    titles = {i: m["title"] for i, m in mistakes.items()}
-    for mistake, observed in entries.items():
-        observation = {"callable": True, "cases": observed}
-        found, named, _ = assess(name, observation, record["cases"], lambda: (entries, titles))
+    for mistake, (found, named) in assessed(made, name).items():
         assert found and named is not None, mistake
 
 

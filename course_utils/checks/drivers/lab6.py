@@ -206,7 +206,9 @@ def _recorded_class() -> type:
             )
             done = terminated | truncated
             final = self.stream["final"][k].copy()
-            rows = [row if ended else None for row, ended in zip(final, done, strict=True)]
+            rows: list[Any] = list(final)
+            for n in np.flatnonzero(~done):
+                rows[n] = None
             obs = self._shown(self.stream["observations"][k + 1])
             infos = same_step_infos(rows, done)
             return obs, rewards.astype(np.float64), terminated, truncated, infos
