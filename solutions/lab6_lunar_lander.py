@@ -953,7 +953,9 @@ hidden_test("lab6_lunar_lander/bootstrap_interval", bootstrap_interval)
 # %% tags=["skip-execution"]
 with todo_guard():
     runs = torch.tensor([243.0, 251.0, 238.0, 262.0, 247.0, 255.0, -120.0, 249.0, 258.0, 244.0])
-    low, high = bootstrap_interval(runs, 0.95, 2000, torch.Generator().manual_seed(0))
+    seed = 0
+    generator = torch.Generator().manual_seed(seed)
+    low, high = bootstrap_interval(runs, 0.95, 2000, generator)
     print(f"mean {runs.mean():.0f}, median {runs.median():.0f}, ", end="")
     print(f"IQM {interquartile_mean(runs):.0f}, 95 % interval from {low:.0f} to {high:.0f}")
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 from nbgrader.api import Gradebook
-from whole_lab import run_all  # noqa: F401  lab 6's test looks for it here
 
 from autograde import build, demo, grade
 from autograde.course import COURSE_ID, Course

@@ -17,7 +17,7 @@ def evaluate(policy, env_id, seeds, deterministic):
         else:
             rows = zip(logits, generators)
             actions = torch.cat([sample_actions(row[None], g)[0] for row, g in rows])
-        obs, rewards, terminated, truncated, _ = envs.step(actions.numpy())
+        obs, rewards, terminated, truncated = envs.step(actions.numpy())[:4]
         returns += torch.tensor(rewards).float()
         over |= torch.tensor(terminated | truncated)
     return returns

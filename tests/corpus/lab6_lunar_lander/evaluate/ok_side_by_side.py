@@ -19,7 +19,7 @@ def evaluate(policy, env_id, seeds, deterministic):
         else:
             rows = zip(logits.softmax(dim=1), generators)
             actions = torch.cat([torch.multinomial(p, 1, generator=g) for p, g in rows])
-        obs, rewards, terminated, truncated, _ = envs.step(actions.numpy())
+        obs, rewards, terminated, truncated = envs.step(actions.numpy())[:4]
         returns += rewards * alive
         alive &= ~(terminated | truncated)
     envs.close()
