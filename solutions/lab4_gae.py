@@ -812,8 +812,8 @@ def play(n_steps: int, n_envs: int = 16, max_episode_steps: int = 100, seed: int
         rows.append({name: torch.from_numpy(array) for name, array in row.items()})
         obs = after
     envs.close()
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    return {name: torch.stack(column) for name, column in columns.items()}
+    columns = zip(*(row.values() for row in rows), strict=True)
+    return dict(zip(rows[0], map(torch.stack, columns), strict=True))
 
 
 def worth_of_a_start(episodes: int = 96, gamma: float = 0.99) -> tuple[float, float]:
