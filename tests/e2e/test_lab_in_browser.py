@@ -49,7 +49,7 @@ def check_prose(lab):
     """Every text cell is rendered, every formula typeset, every picture there."""
     cells = [cell for cell in lab.cells() if cell["type"] == "markdown"]
     wanted = [formulas(cell["source"]) for cell in cells]
-    assert sum(display for display, _ in wanted) > 3  # a lab has formulas to look at
+    assert sum(display for display, _ in wanted) > 1  # a lab has formulas to look at
     # Cells far down are rendered when the browser has time.
     lab.wait(
         """(cells) => cells.every(([index, display, inline]) => {
