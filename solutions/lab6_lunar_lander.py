@@ -763,18 +763,22 @@ def train(run: SimpleNamespace, config: TrainConfig):
 # First, the agent before any training.
 
 # %% tags=["skip-execution"]
+config, run = TrainConfig(), None
+
+
+def watch(run: SimpleNamespace):
+    """A video of one episode in which the agent always takes its favorite action."""
+
+    def act(obs):
+        with torch.no_grad():
+            return int(run.agent(torch.as_tensor(obs))[0].argmax())
+
+    return replay(act, config.env_id, seed=7)
+
+
 with todo_guard():
-    config = TrainConfig()
     run = new_run(config, seed=0)
-
-
-def act(obs):
-    """The agent's favorite action."""
-    with torch.no_grad():
-        return int(run.agent(torch.as_tensor(obs))[0].argmax())
-
-
-replay(act, "LunarLander-v3", seed=7)
+    display(watch(run))
 
 # %% [markdown]
 # Now train it. The curve grows while it learns; you may stop at any time with the square button or by pressing I twice, and what was learned is kept.
@@ -783,6 +787,7 @@ replay(act, "LunarLander-v3", seed=7)
 
 # %% tags=["skip-execution"]
 with todo_guard():
+    run = new_run(config, seed=0)
     history = train(run, config)
     save_run("lab6_lunar_lander", "PPO", history, "the explorer in part 6")
 
@@ -795,12 +800,13 @@ with todo_guard():
 # And the same agent again, from the same start.
 
 # %% tags=["skip-execution"]
-replay(act, "LunarLander-v3", seed=7)
+if run is not None:
+    display(watch(run))
 
 # %% [markdown]
 # <details><summary>It is not solved. What now?</summary>
 #
-# If all checks above are green it should be, with nearly any seed. Train once more from `run = new_run(config, seed=1)`. If that fails too, look at what is reported above about your functions of lab 5 and run the cell once with the worked versions (`ppo = SimpleNamespace(**WORKED)`).
+# If all checks above are green it should be, with nearly any seed. Train once more with `seed=1` in the first line. If that fails too, look at what is reported above about your functions of lab 5 and run the cell once with the worked versions (`ppo = SimpleNamespace(**WORKED)`).
 # </details>
 #
 # One landing proves little. Here are a hundred, from starts that the agent has never seen, with your `evaluate`; beside them a hundred of an agent that was never trained.
@@ -1084,7 +1090,7 @@ print(f"arithmetic at width 64: {share:.0%} of training; half of it from width {
 # Agents appear on the class's leaderboard, under a name that only you know to be yours: `save_policy` prints it.
 
 # %% tags=["skip-execution"]
-with todo_guard():
+if run is not None:
     save_policy(run.agent, "lander.safetensors", env_steps=run.env_steps)
 
 # %% hands_in="lander.safetensors" nbgrader={"grade": true, "grade_id": "test_lander_agent", "locked": true, "points": 6, "schema_version": 3, "solution": false, "task": false}
