@@ -763,6 +763,8 @@ def train(run: SimpleNamespace, config: TrainConfig):
 # First, the agent before any training.
 
 # %% tags=["skip-execution"]
+from IPython.display import display
+
 config, run = TrainConfig(), None
 
 

@@ -16,7 +16,9 @@ def test_an_untouched_lab_says_what_is_missing(chromium, server):
         check_prose(lab)
         run_untouched(lab, [*WRITTEN, "lander_agent"])
         for name in WRITTEN:
-            assert f"{name} is not written yet" in message(lab, lab.find(grade_id=f"test_{name}"))
+            check = lab.find(grade_id=f"test_{name}")
+            lab.show(check)
+            assert f"{name} is not written yet" in message(lab, check)
         worked = lab.find(line="# Worked versions from lab 5")
         assert lab.page.evaluate(
             "(index) => window.course.notebook().widgets[index].inputHidden", worked
