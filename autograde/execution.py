@@ -417,8 +417,9 @@ class Engine:
         finally:
             self._end(state)
         for name, file in files.items():
-            if not state.timeouts and not state.killed:  # else it is all run again
-                observations[name] = self._play(state, file, requests[name], job["player"])
+            if job.get("stop_at_timeout") and (state.timeouts or state.killed):
+                break  # all is run again; a last try plays each file, whatever the notebook did
+            observations[name] = self._play(state, file, requests[name], job["player"])
         return {
             "cells": cells,
             "observations": observations,

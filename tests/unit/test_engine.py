@@ -227,6 +227,27 @@ def test_a_first_try_ends_at_the_first_timeout():
     assert statuses(result) == ["ok", "timeout"] and result["timeouts"] == 1
 
 
+PLAYER = """
+from IPython.display import display
+def answer(request, file, nonce):
+    found = {"asked": open(request).read(), "file": open(file).read()}
+    mime = "application/vnd.course-utils.observation+json"
+    display({mime: {"nonce": nonce, "observation": found}}, raw=True)
+"""
+
+
+@pytest.mark.parametrize("cell", ["while True: pass", "import os; os._exit(1)"])
+def test_a_handed_in_file_is_played_whatever_the_notebook_did(cell):
+    job = {"notebook": notebook(cell), "sandbox": WALL, "player": PLAYER}
+    job.update(limits=QUICK, requests={"test_x": "play"}, files={"test_x": {"data": "AAAA"}})
+    result = json.loads(execution.execute(json.dumps(job).encode()))
+    assert result["observations"]["test_x"] == {"observation": {"asked": "play", "file": "AAAA"}}
+    # A first try that ended at a timeout is made again: there nothing is played yet.
+    job["stop_at_timeout"] = True
+    again = json.loads(execution.execute(json.dumps(job).encode()))
+    assert ("test_x" in again["observations"]) == (not again["timeouts"])
+
+
 def test_a_call_that_the_driver_stopped_counts_as_a_timeout():
     slow = {"name": "a", "status": "timeout", "facts": {}}
     seen, result = observe(f"show(nonce, {{'callable': True, 'cases': [{slow!r}]}})")
