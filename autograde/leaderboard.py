@@ -18,8 +18,9 @@ from pathlib import Path
 
 import click
 
+from autograde import pages
 from autograde.cli import COURSE_OPTION
-from autograde.course import TEMPLATES, Course
+from autograde.course import Course
 from autograde.errors import CourseError, check_writable
 from autograde.pipeline import Lab, Test, load_lab
 
@@ -174,8 +175,6 @@ def render(
     now: datetime | None = None,
 ) -> str:
     """The page as HTML. Every value in it is a number, a name that we made, or escaped."""
-    import jinja2
-
     from autograde.excerpts import visible
     from course_utils import acceptance
 
@@ -187,21 +186,18 @@ def render(
         return round(100 * (max(value, low) - low) / (high - low), 2)
 
     now = now or datetime.now().astimezone()
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"shown": lambda text: visible(str(text)), "place": place}
-    template = (TEMPLATES / "leaderboard.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(
-        lab=lab,
-        now=now.strftime("%Y-%m-%d %H:%M %Z").strip(),
-        entries=entries,
-        without=without,
-        names=names,
-        level=acceptance.LEVEL,
-        looks=acceptance.LOOKS,
-        films=films(course, lab, entries[:videos]),
-    )
+    values = {
+        "lab": lab,
+        "now": now.strftime("%Y-%m-%d %H:%M %Z").strip(),
+        "entries": entries,
+        "without": without,
+        "names": names,
+        "level": acceptance.LEVEL,
+        "looks": acceptance.LOOKS,
+        "films": films(course, lab, entries[:videos]),
+    }
+    filters = {"shown": lambda text: visible(str(text)), "place": place}
+    return pages.render("leaderboard.html", values, filters)
 
 
 @dataclass(frozen=True)

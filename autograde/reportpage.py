@@ -11,10 +11,10 @@ from functools import lru_cache
 
 import numpy as np
 
-from autograde import analysis, classdata, excerpts, plots
+from autograde import analysis, classdata, excerpts, pages, plots
 from autograde.analysis import ExerciseStats, Misconception
 from autograde.classdata import ABSENT, ERROR, GRADED, REFUSED, UNGRADED, ClassData, Student
-from autograde.course import TEMPLATES, Course
+from autograde.course import Course
 from autograde.pipeline import MISTAKE_ID, Lab
 from autograde.similar import LONG, NEAR, Form, normal_form
 
@@ -427,13 +427,9 @@ def _people(data: ClassData, anonymous: bool) -> dict:
 
 def render(values: dict) -> str:
     """The page from its contents. Every value is escaped; the figures are ours."""
-    import jinja2
     from markupsafe import Markup
 
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {
+    filters = {
         "shown": lambda text: excerpts.visible(str(text)),
         "svg": lambda figure: Markup(figure["svg"]),
         "code": lambda text: Markup(highlighted(text)),
@@ -441,9 +437,7 @@ def render(values: dict) -> str:
         "points": points,
         "people": people,
     }
-    # Not importlib.resources: in a course's folder `autograde` is also the class's data there.
-    template = (TEMPLATES / "report.html").read_text(encoding="utf-8")
-    return environment.from_string(template).render(values)
+    return pages.render("report.html", values, filters)
 
 
 def highlighted(code: str) -> str:

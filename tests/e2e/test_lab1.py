@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from whole_lab import run_all
+from whole_lab import lab_notebook, run_all
 
 from autograde import build
-from autograde.corpus import solved_notebook
 from autograde.course import Course
 from autograde.judge import exercises
 
 COURSE = Course(Path(__file__).resolve().parents[2])
 LAB = "lab1_policy_gradients"
-
-
-def notebook(solved: bool) -> dict:
-    """The released notebook, with the solution pasted in or as it is."""
-    released = json.loads(COURSE.release_path(LAB).read_bytes())
-    content = solved_notebook(COURSE, LAB) if solved else released
-    for cell in content["cells"]:
-        cell["source"] = "".join(cell["source"])
-    return content
 
 
 def test_the_release_is_what_the_source_generates():
@@ -33,7 +22,7 @@ def test_the_release_is_what_the_source_generates():
 
 @pytest.mark.slow
 def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
-    outputs = run_all(notebook(solved=True), monkeypatch)
+    outputs = run_all(lab_notebook(COURSE, LAB, solved=True), monkeypatch)
     assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []
     said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
     for name in exercises(LAB):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import resource
 import uuid
@@ -10,25 +9,15 @@ import uuid
 import pytest
 from lab_browser import ROOT, SECOND, drawing, opened, outputs, printed, run_between
 from test_lab_in_browser import check_images, check_prose, check_replay, message
-from whole_lab import run_all
+from whole_lab import lab_notebook, run_all
 
 from autograde import build, judge
-from autograde.corpus import solved_notebook
 from autograde.course import Course
 
 COURSE = Course(ROOT)
 LAB = "lab2_reinforce"
 EXPLORER = "returns_explorer("
 TRAINING = "history = train(run, config)"
-
-
-def notebook(solved: bool) -> dict:
-    """The released notebook, with the solution pasted in or as it is."""
-    released = json.loads(COURSE.release_path(LAB).read_bytes())
-    content = solved_notebook(COURSE, LAB) if solved else released
-    for cell in content["cells"]:
-        cell["source"] = "".join(cell["source"])
-    return content
 
 
 def test_the_release_is_what_the_source_generates():
@@ -44,7 +33,7 @@ def cpu_of_children() -> float:
 @pytest.mark.timeout(300)
 def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
     before = cpu_of_children()
-    found = run_all(notebook(solved=True), monkeypatch)
+    found = run_all(lab_notebook(COURSE, LAB, solved=True), monkeypatch)
     assert cpu_of_children() - before < 60
     assert [o.text for _, o in found if o.get("name") == "stderr"] == []
     said = "".join(o.text for _, o in found if o.get("name") == "stdout")
@@ -65,7 +54,10 @@ def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
 @pytest.mark.timeout(300)
 def test_a_demonstration_never_fails_for_what_comes_later(monkeypatch):
     """Whoever writes the functions one after the other meets every demonstration half-way."""
-    released, right = notebook(solved=False), notebook(solved=True)
+    released, right = (
+        lab_notebook(COURSE, LAB, solved=False),
+        lab_notebook(COURSE, LAB, solved=True),
+    )
     names = judge.exercises(LAB)
     content = {**released, "cells": []}  # all beginnings one after the other, in one kernel
     for written in range(1, len(names)):
@@ -105,7 +97,7 @@ def code_cell(source: str) -> dict:
 @pytest.mark.timeout(600)
 def test_solved_in_the_browser(chromium, server):
     """Text, pictures and videos are there; the discount slider moves by keyboard."""
-    content = notebook(solved=True)
+    content = lab_notebook(COURSE, LAB, solved=True)
     for cell in content["cells"]:  # enough to see; the whole is run in a kernel above
         cell["source"] = cell["source"].replace("rounds: int = 30", "rounds: int = 8")
     with opened(chromium, server, content, LAB, "lab2_solved") as lab:
@@ -156,7 +148,7 @@ def test_solved_in_the_browser(chromium, server):
 def test_a_beginning_in_the_browser(chromium, server):
     """One function written, and wrong: its check and its slider say so, the rest waits quietly."""
     wrong = ROOT / "tests" / "corpus" / LAB / "discounted_returns" / "bad_forward_order.py"
-    content = notebook(solved=False)
+    content = lab_notebook(COURSE, LAB, solved=False)
     for cell in content["cells"]:
         if cell["metadata"].get("nbgrader", {}).get("grade_id") == "discounted_returns":
             cell["source"] = wrong.read_text(encoding="utf-8")

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import pytest
-from whole_lab import run_all
+from whole_lab import lab_notebook, run_all
 
 from autograde import build
-from autograde.corpus import solved_notebook
 from autograde.course import Course
 
 COURSE = Course(Path(__file__).resolve().parents[2])
 LAB = "lab6_lunar_lander"
 WRITTEN = ("orthogonal_linear", "collect_rollout", "evaluate", "interquartile_mean",
            "bootstrap_interval")  # fmt: skip
-
-
-def notebook(solved: bool) -> dict:
-    """The released notebook, with the solution pasted in or as it is."""
-    released = json.loads(COURSE.release_path(LAB).read_bytes())
-    content = solved_notebook(COURSE, LAB) if solved else released
-    for cell in content["cells"]:
-        cell["source"] = "".join(cell["source"])
-    return content
 
 
 def test_the_release_is_what_the_source_generates():
@@ -35,7 +24,7 @@ def test_the_release_is_what_the_source_generates():
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_the_solution_runs_top_to_bottom_and_lands(monkeypatch):
-    outputs = run_all(notebook(solved=True), monkeypatch)
+    outputs = run_all(lab_notebook(COURSE, LAB, solved=True), monkeypatch)
     assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []
     said = "".join(o.text for _, o in outputs if o.get("name") == "stdout")
     for name in WRITTEN:

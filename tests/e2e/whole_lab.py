@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 
 import nbformat
 from nbclient import NotebookClient
+
+from autograde.corpus import solved_notebook
+from autograde.course import Course
+
+
+def lab_notebook(course: Course, lab: str, solved: bool) -> dict:
+    """The released notebook, with the solution pasted in or as it is."""
+    released = json.loads(course.release_path(lab).read_bytes())
+    content = solved_notebook(course, lab) if solved else released
+    for cell in content["cells"]:
+        cell["source"] = "".join(cell["source"])
+    return content
 
 
 def run_all(notebook: dict, monkeypatch, **options):
