@@ -11,13 +11,15 @@ TESTS := $(VENV)/.installed-tests
 # Steadier and faster here than many threads: the networks are tiny and two cores do two things.
 export OMP_NUM_THREADS ?= 1
 JOBS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: lab test demo benchmark benchmark-grading build constraints clean help
+.PHONY: lab test test-slow demo benchmark benchmark-grading build constraints clean help
 
 help:
 	@echo "make lab        install and open the labs in JupyterLab"
 	@echo "make demo       grade a made-up class of 24"
-	@echo "make test       install what the tests need and run every test"
+	@echo "make test       install what the tests need and run the tests: under ten minutes on two cores"
+	@echo "make test-slow  run the others: classes under load and attack, an installation, whole labs"
 	@echo "make build      make notebooks/ and the visible checks from solutions/ and the corpus"
 	@echo "make benchmark  train the labs' agents and Stable-Baselines3's, in turn (over an hour); where the time goes"
 	@echo "make benchmark-grading  grade a class of 40 by stock nbgrader and by the course, in turn"
@@ -35,7 +37,10 @@ test: $(TESTS)
 	sh tests/install_browser.sh $(BIN)/python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not slow"
+
+test-slow: $(TESTS)
+	$(PYTEST) -m slow
 
 build: $(COURSE)
 	$(BIN)/python -m autograde checks

@@ -74,7 +74,6 @@ def lost(row):
     return {name for name, r in row.exercises.items() if r["score"] < r["max"]}
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_everyone_has_a_mark_and_the_honest_ones_have_theirs(graded):
     course, rows, result = graded
@@ -92,7 +91,6 @@ def test_everyone_has_a_mark_and_the_honest_ones_have_theirs(graded):
             assert stored.score == sum(r["score"] for r in row.exercises.values())
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("student", ["cut_off", "missing", "other_lab", "wrong_name"])
 def test_what_cannot_be_read_is_0_with_one_line(graded, student):
     course, rows, _ = graded
@@ -101,7 +99,6 @@ def test_what_cannot_be_read_is_0_with_one_line(graded, student):
     assert course.feedback_path(student, LAB).is_file()
 
 
-@pytest.mark.slow
 def test_it_ran_behind_a_wall_and_says_so(graded):
     _, _, result = graded
     assert result.sandbox["works"] and "protects" in result.legend()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
 from whole_lab import lab_notebook, run_all
 
 from autograde import build
@@ -20,7 +19,6 @@ def test_the_release_is_what_the_source_generates():
     assert build.out_of_step(COURSE, LAB) is None
 
 
-@pytest.mark.slow
 def test_the_solution_runs_top_to_bottom_without_a_word_on_stderr(monkeypatch):
     outputs = run_all(lab_notebook(COURSE, LAB, solved=True), monkeypatch)
     assert [o.text for _, o in outputs if o.get("name") == "stderr"] == []

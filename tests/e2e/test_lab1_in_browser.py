@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 from lab_browser import ROOT, drawing, opened, outputs, press, run_between, run_untouched
-from test_lab1 import LAB, notebook
+from test_lab1 import COURSE, LAB
 from test_lab_in_browser import check_images, check_prose, message
+from whole_lab import lab_notebook
 
 from autograde.judge import exercises
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600), pytest.mark.slow]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 BANDIT = "bandit_explorer(learn_bandit"
 SPREAD = "spread_explorer("
@@ -91,10 +92,10 @@ def sliders(lab, bandit: int, spread: int) -> None:
 def test_the_lab_as_a_student_meets_it(chromium, server):
     solution = {
         cell["metadata"]["nbgrader"]["grade_id"]: cell["source"]
-        for cell in notebook(solved=True)["cells"]
+        for cell in lab_notebook(COURSE, LAB, solved=True)["cells"]
         if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code"
     }
-    with opened(chromium, server, notebook(solved=False), LAB, "lab1") as lab:
+    with opened(chromium, server, lab_notebook(COURSE, LAB, solved=False), LAB, "lab1") as lab:
         bandit, spread = lab.find(line=BANDIT), lab.find(line=SPREAD)
         untouched(lab, bandit)
         one_sign_wrong(lab, solution, bandit)

@@ -93,7 +93,6 @@ def code_cell(source: str) -> dict:
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_solved_in_the_browser(chromium, server):
     """Text, pictures and videos are there; the discount slider moves by keyboard."""
@@ -143,7 +142,6 @@ def test_solved_in_the_browser(chromium, server):
 
 
 @pytest.mark.browser
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_beginning_in_the_browser(chromium, server):
     """One function written, and wrong: its check and its slider say so, the rest waits quietly."""

@@ -12,7 +12,7 @@ from autograde import judge
 from autograde.corpus import solved_notebook
 from autograde.course import Course
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LAB = "lab3_actor_critic"
 SWEEP = "entropy_explorer()"

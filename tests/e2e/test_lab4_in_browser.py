@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 from lab_browser import ROOT, drawing, opened, outputs, press, printed, run_untouched
-from test_lab4 import LAB, notebook
+from test_lab4 import COURSE, LAB
 from test_lab_in_browser import check_prose, message
+from whole_lab import lab_notebook
 
 from autograde import judge
 
@@ -25,10 +26,9 @@ def rewrite(lab, cell: int, source: str) -> None:
     assert outputs(lab.run_cell(cell), "error") == []
 
 
-@pytest.mark.slow
 def test_untouched_then_wrong_then_right(chromium, server):
     """One student's way: nothing written, a time limit taken for the end, and the solution."""
-    with opened(chromium, server, notebook(solved=False), LAB, "lab4") as lab:
+    with opened(chromium, server, lab_notebook(COURSE, LAB, solved=False), LAB, "lab4") as lab:
         check_prose(lab)
         explorer, check = lab.find(line=EXPLORER), lab.find(grade_id="test_gae")
         written, averages = lab.find(grade_id="gae"), lab.find(line=AVERAGES)
@@ -52,7 +52,7 @@ def test_untouched_then_wrong_then_right(chromium, server):
         lab.screenshot("lab4_wrong_explorer")
 
         right = {c["metadata"].get("nbgrader", {}).get("grade_id"): c["source"]
-                 for c in notebook(solved=True)["cells"]}  # fmt: skip
+                 for c in lab_notebook(COURSE, LAB, solved=True)["cells"]}  # fmt: skip
         rewrite(lab, written, right["gae"])
         bias = lab.find(line="display(gae_explorer(")
         for cell in (check, explorer, bias, averages):

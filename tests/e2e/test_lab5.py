@@ -40,7 +40,6 @@ def marks(course):
         }
 
 
-@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_plain_nbgrader_gives_the_marks_of_our_command(started):
     course, material = started

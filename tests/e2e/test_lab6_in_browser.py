@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 from lab_browser import drawing, opened, outputs, press, printed, run_between, run_untouched
-from test_lab6 import LAB, WRITTEN, notebook
+from test_lab6 import COURSE, LAB, WRITTEN
 from test_lab_in_browser import check_prose, message
+from whole_lab import lab_notebook
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 
 
-@pytest.mark.slow
 def test_an_untouched_lab_says_what_is_missing(chromium, server):
-    with opened(chromium, server, notebook(solved=False), LAB, "lab6_untouched") as lab:
+    with opened(
+        chromium, server, lab_notebook(COURSE, LAB, solved=False), LAB, "lab6_untouched"
+    ) as lab:
         check_prose(lab)
         run_untouched(lab, [*WRITTEN, "lander_agent"])
         for name in WRITTEN:
@@ -27,9 +29,8 @@ def test_an_untouched_lab_says_what_is_missing(chromium, server):
         assert "is not written yet" in printed(lab.cells()[train])
 
 
-@pytest.mark.slow
 def test_the_solved_lab_lands_and_its_sliders_move(chromium, server):
-    with opened(chromium, server, notebook(solved=True), LAB, "lab6") as lab:
+    with opened(chromium, server, lab_notebook(COURSE, LAB, solved=True), LAB, "lab6") as lab:
         explorer = lab.find(line="hyperparameter_explorer(")
         train = lab.find(line="history = train(run, config)")
         run_between(lab, 0, train)

@@ -271,7 +271,6 @@ def solved():
     return notebook
 
 
-@pytest.mark.slow
 def test_untouched(chromium, server):
     """The text reads well; unwritten functions are named in plain words, wherever they matter."""
     release = Course.open(ROOT).release_path(LAB)
@@ -343,7 +342,6 @@ def test_wrong_sign(chromium, server, solved):
         lab.screenshot("wrong_explorer")
 
 
-@pytest.mark.slow
 def test_solved(chromium, server, solved):
     """With the solution pasted in everything runs, moves, grows and plays."""
     with opened(chromium, server, solved, LAB, "solved", height=900) as lab:

@@ -19,7 +19,7 @@ from nbgrader.api import Gradebook
 from autograde import demo
 from autograde.course import COURSE_ID, Course
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 LAB = demo.LAB
 # What a person grades, and an exercise that ann has right and one that she has wrong.

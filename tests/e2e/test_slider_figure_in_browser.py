@@ -7,7 +7,7 @@ import re
 import pytest
 from lab_browser import opened
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = [pytest.mark.browser]
 CODE = """
 import numpy as np
 from course_utils.slider_figure import Panel, Series, Slider, slider_figure
