@@ -30,13 +30,16 @@ def test_an_untouched_lab_says_what_is_missing(chromium, server):
 
 
 def test_the_solved_lab_lands_and_its_sliders_move(chromium, server):
-    with opened(chromium, server, lab_notebook(COURSE, LAB, solved=True), LAB, "lab6") as lab:
+    solved = lab_notebook(COURSE, LAB, solved=True)
+    for cell in solved["cells"]:  # the histogram of few episodes; test_lab6 plays them all
+        cell["source"] = cell["source"].replace("range(1_000_000, 1_000_100)", "range(20)")
+    with opened(chromium, server, solved, LAB, "lab6") as lab:
         explorer = lab.find(line="hyperparameter_explorer(")
         train = lab.find(line="history = train(run, config)")
         run_between(lab, 0, train)
         figure = lab.cell(train).locator("figcaption").inner_text()
         assert figure.startswith("Solved (goal 200)"), figure
-        landing, histogram = train + 2, lab.find(line="unseen = range(")
+        landing, histogram = train + 2, lab.find(line="unseen = range(20)")
         for cell in (landing, histogram, lab.find(line="figures.ablation(ablation())"), explorer):
             done = lab.run_cell(cell)
             assert outputs(done, "error") == [] and printed(done, "stderr") == ""

@@ -103,11 +103,20 @@ def test_a_stopped_command_goes_on_and_the_file_holds_all_runs(tmp_path, capsys)
 
 def test_the_sweeps_file_holds_every_point(tmp_path):
     variants = SWEEP.variants
-    rows = [one_run(SWEEP, v, s) for v in variants for s in (1, 2, 3, 4)]
+    played = [one_run(SWEEP, variants[3], s) for s in (1, 2, 3, 4)]
+    rows = [  # of all points; at the end each has returns of its own
+        {**row, "variant": v.name, "returns": [*row["returns"][:-1], 1000.0 * i]}
+        for row in played
+        for i, v in enumerate(variants)
+    ]
     file = lunar_lander.sweep_file(SWEEP, range(1, 5), rows)
     lunar_lander.write(tmp_path / "sweep.json", file)
     assert json.loads((tmp_path / "sweep.json").read_text()) == file
     assert len(file["points"]) == len(file["epsilons"]) * len(file["lambdas"]) == len(variants)
+    assert [p["iqm"][-1] for p in file["points"]] == [1000 * i for i in range(len(variants))]
+    first, second = variants[0].settings, variants[1].settings
+    assert first["clip_epsilon"] == second["clip_epsilon"] == file["epsilons"][0]
+    assert [first["gae_lambda"], second["gae_lambda"]] == file["lambdas"][:2]
     one = file["points"][3]
     runs = np.array([[np.nan if y is None else y for y in run] for run in one["runs"]])
     assert runs.shape == (4, len(file["env_steps"])) and np.isnan(runs[:, 0]).all()
