@@ -54,7 +54,7 @@ class Row:
         if self.status != "graded":
             return self.reason or self.status
         lost = [
-            f"{name}: {_short(result)}"
+            f"{name}: {_short(name, result)}"
             for name, result in self.exercises.items()
             if result["score"] < result["max"] - 1e-9
         ]
@@ -62,11 +62,11 @@ class Row:
         return "; ".join([*lost[:2], *self.notes[:1]]) + more
 
 
-def _short(result: dict, width: int = 70) -> str:
+def _short(name: str, result: dict, width: int = 70) -> str:
     if result.get("mistake"):
         return str(result["mistake"]).replace("_", " ")
     lines = [line.strip() for line in str(result.get("message") or "").splitlines() if line.strip()]
-    text = lines[0] if lines else "lost points"
+    text = lines[0].removeprefix(f"{name}: ") if lines else "lost points"
     return text if len(text) <= width else text[: width - 3] + "..."
 
 

@@ -15,7 +15,7 @@ import mini
 import pytest
 from nbgrader.api import Gradebook
 
-from autograde import backup, build, grade, pipeline
+from autograde import backup, build, grade, pipeline, results
 from autograde.course import COURSE_ID, Course
 from autograde.errors import CourseError
 from autograde.runstate import RunState
@@ -562,3 +562,9 @@ def test_a_gradebook_whose_writer_was_killed_is_rolled_back_and_copied(folder):
     (folder / "autograde" / "state" / "mini_lab" / "graded" / "ann.json").unlink()
     rows, _ = run(folder)
     assert rows["ann"].status == "graded" and marks(folder) == before
+
+
+def test_an_exercise_is_named_once_in_what_went_wrong():
+    wrong = {"score": 0.0, "max": 2.0, "message": "a: not right yet.\n\n  input x", "mistake": None}
+    row = results.Row("ann", "graded", exercises={"a": wrong})
+    assert row.what_went_wrong == "a: not right yet."
