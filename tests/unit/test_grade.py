@@ -487,7 +487,7 @@ def test_the_table_reads_well(folder):
     console = Console(width=140, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
     console.print(result.table())
     text = console.export_text()
-    assert "square: square: wrong" in text and "[red]mini_lab.ipynb" in text and "?" in text
+    assert " square: wrong" in text and "[red]mini_lab.ipynb" in text and "?" in text
     assert "1 graded, 1 refused" in result.legend()
 
 
