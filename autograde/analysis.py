@@ -14,8 +14,8 @@ from autograde.similar import Form, Group, groups
 
 # Below this many students a correlation says more about chance than about the exercise.
 FEW = 10
-# The function was never there to be wrong: no misconception to speak about in a lecture.
-NO_IDEA = ("not_written", "not_defined", "no_answer", "does_not_return")
+# Nothing was there to be wrong: no misconception to speak about in a lecture.
+NO_IDEA = ("not_written", "not_defined", "no_answer", "does_not_return", "no_policy")
 TOP = 3
 
 

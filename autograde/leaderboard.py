@@ -22,6 +22,7 @@ from autograde import pages
 from autograde.cli import COURSE_OPTION
 from autograde.course import Course
 from autograde.errors import CourseError, check_writable
+from autograde.excerpts import visible
 from autograde.pipeline import Lab, Test, load_lab
 
 VIDEOS = 12
@@ -47,6 +48,11 @@ class Entry:
     best: float
     seed: int
     actions: str
+
+    @property
+    def agent(self) -> tuple:
+        """Equal for agents that play alike, as copies do whatever their files are called."""
+        return self.mean, self.seed, self.actions
 
 
 @click.command("leaderboard")
@@ -85,6 +91,16 @@ def leaderboard_command(
         f"{lab}: {len(entries)} agents, {accepted} accepted; best: {entries[0].name}, mean return "
         f"{entries[0].mean:.1f}; {len(without)} handed in none that could be played"
     )
+    for students in alike(entries):
+        click.echo(f"agents that play alike to the last digit: {', '.join(map(visible, students))}")
+
+
+def alike(entries: list[Entry]) -> list[list[str]]:
+    """Students whose agents cannot be told apart by what they played, where there are several."""
+    students: dict[tuple, list[str]] = {}
+    for entry in entries:
+        students.setdefault(entry.agent, []).append(entry.student)
+    return [who for who in students.values() if len(who) > 1]
 
 
 def write(target: Path, page: str, private: bool) -> None:
@@ -175,7 +191,6 @@ def render(
     now: datetime | None = None,
 ) -> str:
     """The page as HTML. Every value in it is a number, a name that we made, or escaped."""
-    from autograde.excerpts import visible
     from course_utils import acceptance
 
     # Far below, by how much makes no difference to anybody.
@@ -186,15 +201,20 @@ def render(
         return round(100 * (max(value, low) - low) / (high - low), 2)
 
     now = now or datetime.now().astimezone()
+    # Copies share a video.
+    shown = list({entry.agent: entry for entry in reversed(entries)}.values())[::-1][:videos]
     values = {
         "lab": lab,
         "now": now.strftime("%Y-%m-%d %H:%M %Z").strip(),
         "entries": entries,
+        "ranks": [1 + sum(other.mean > entry.mean for other in entries) for entry in entries],
         "without": without,
         "names": names,
         "level": acceptance.LEVEL,
         "looks": acceptance.LOOKS,
-        "films": films(course, lab, entries[:videos]),
+        "films": films(course, lab, shown),
+        "shown": shown,
+        "agents": [entry.agent for entry in shown],
     }
     filters = {"shown": lambda text: visible(str(text)), "place": place}
     return pages.render("leaderboard.html", values, filters)
@@ -208,8 +228,8 @@ class Film:
     poster: str = ""
 
 
-def films(course: Course, lab: str, entries: list[Entry]) -> dict[str, Film]:
-    """The best episode of each entry, by student. What has been made before is taken from disk."""
+def films(course: Course, lab: str, entries: list[Entry]) -> dict[tuple, Film]:
+    """The best episode of each agent, by `Entry.agent`. What was made before is on the disk."""
     from autograde.build import write_atomically
 
     folder = course.state / lab / "replays"
@@ -221,7 +241,7 @@ def films(course: Course, lab: str, entries: list[Entry]) -> dict[str, Film]:
         if not path.is_file():
             folder.mkdir(parents=True, exist_ok=True)
             write_atomically(path, film(entry))
-        found[entry.student] = _as_uris(path.read_bytes())
+        found[entry.agent] = _as_uris(path.read_bytes())
     for path in folder.glob("*.mp4"):
         if path not in used:
             path.unlink(missing_ok=True)

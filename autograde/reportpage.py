@@ -116,7 +116,7 @@ def message_title(message: str) -> str:
 @lru_cache(maxsize=4096)
 def catalogue_title(lab: str, exercise: str, mistake: str) -> str:
     """A mistake's title from the judge's catalogue; empty if it has none."""
-    from autograde.judge import mistakes
+    from autograde.judge import agents, mistakes
     from course_utils.checks.naming import GENERAL_TITLES
 
     path = mistakes.CORPUS / lab / exercise / f"bad_{mistake}.py"
@@ -124,7 +124,7 @@ def catalogue_title(lab: str, exercise: str, mistake: str) -> str:
         found = mistakes.title(path.read_text(encoding="utf-8"))
         if found:
             return found
-    return GENERAL_TITLES.get(mistake) or ""
+    return GENERAL_TITLES.get(mistake) or agents.TITLES.get(mistake) or ""
 
 
 def percent(share: float) -> str:

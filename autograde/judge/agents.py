@@ -22,6 +22,11 @@ NAME = re.compile(r"[a-z]{1,20}-[a-z]{1,20}-[0-9]{3}")
 LOWEST = -1e6
 REFUSED_SHARE = 0.8
 """Of the points, for an agent that is refused but comes close to the level; in proportion below."""
+TITLES = {
+    "no_policy": "No agent that can be played was handed in.",
+    "below_the_level": "The agent's mean return is below the level.",
+}
+"""What the class report calls the mistakes of `assess`; no_answer has its title elsewhere."""
 
 
 @dataclass(frozen=True)
