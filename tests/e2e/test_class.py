@@ -104,6 +104,7 @@ def test_it_ran_behind_a_wall_and_says_so(graded):
     assert result.sandbox["works"] and "protects" in result.legend()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="kill -9")
 def test_after_kill_9_nothing_is_lost(tmp_path):
     folder = mini.make_course(tmp_path)

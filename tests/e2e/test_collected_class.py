@@ -32,6 +32,7 @@ def command(*arguments) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_moodles_zip_with_bad_members_from_download_to_marks(tmp_path):
     course, material = demo.start_course(Course(ROOT), tmp_path / "course")

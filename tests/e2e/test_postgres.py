@@ -22,7 +22,10 @@ from nbgrader.coursedir import CourseDirectory
 from autograde import cli
 from autograde.course import COURSE_ID, Course
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="PostgreSQL's own programs on POSIX")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name != "posix", reason="PostgreSQL's own programs on POSIX"),
+]
 PASSWORD = "open sesame: 50%"
 QUOTED = "open%20sesame%3A%2050%25"
 

@@ -72,6 +72,7 @@ def test_a_run_of_the_sweep_goes_on_after_it_is_solved():
     assert row["returns"][-1] == pytest.approx(run[29 * 4096], abs=0.06)
 
 
+@pytest.mark.slow
 def test_a_stopped_command_goes_on_and_the_file_holds_all_runs(tmp_path, capsys):
     kept, target = tmp_path / "kept" / "runs.jsonl", tmp_path / "out.json"
     command = ["ablation", "--notebook", str(TOY), "--runs", str(kept), "--jobs", "1"]
