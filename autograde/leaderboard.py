@@ -51,7 +51,7 @@ class Entry:
 
     @property
     def agent(self) -> tuple:
-        """Equal for agents that play alike, as copies do whatever their files are called."""
+        """Equal for agents that play alike: copies, and those trained alike from one seed."""
         return self.mean, self.seed, self.actions
 
 
@@ -92,7 +92,10 @@ def leaderboard_command(
         f"{entries[0].mean:.1f}; {len(without)} handed in none that could be played"
     )
     for students in alike(entries):
-        click.echo(f"agents that play alike to the last digit: {', '.join(map(visible, students))}")
+        click.echo(
+            f"agents that play alike: {', '.join(map(visible, students))} (one file, or the same "
+            "training with the same seed)"
+        )
 
 
 def alike(entries: list[Entry]) -> list[list[str]]:
@@ -201,7 +204,7 @@ def render(
         return round(100 * (max(value, low) - low) / (high - low), 2)
 
     now = now or datetime.now().astimezone()
-    # Copies share a video.
+    # Agents that play alike share a video.
     shown = list({entry.agent: entry for entry in reversed(entries)}.values())[::-1][:videos]
     values = {
         "lab": lab,

@@ -13,11 +13,11 @@ Stable-Baselines3 runs with RL Zoo's settings (training_methods.py); it has no R
 is nothing to compare lab 2 with.
 
 A run is solved when the mean of its last 100 training episodes reaches the goal: 475 on CartPole,
-200 on LunarLander (where lab 6 goes on to a margin above it; that time is told, not compared). Each
-run has a process of its own with one thread; its CPU seconds are those of training (making the
-environments and the model included, imports not; process_cpu_s in the results has everything).
-Within a seed the sides take turns, and the next seed begins with the other one. Seeds are 1000
-apart, because a run seeds its environments with the numbers that follow its own.
+200 on LunarLander (where lab 6 goes on until its agent has passed a trial; that time is told, not
+compared). Each run has a process of its own with one thread; its CPU seconds are those of training
+(making the environments and the model included, imports not; process_cpu_s in the results has
+everything). Within a seed the sides take turns, and the next seed begins with the other one. Seeds
+are 1000 apart, because a run seeds its environments with the numbers that follow its own.
 
 Ours has the notebook's own budget of environment steps, the peer up to a cap (--cap, 1,000,000). A
 run that ends there counts as not solved, and stands in the table with the time until then. In the
@@ -120,7 +120,7 @@ Act = Callable[..., int]  # observation [O] -> the agent's likeliest action
 def run_ours(method: Method, seed: int, total_steps: int | None = None) -> tuple[dict, Act]:
     """Train the notebook's agent; total_steps: another budget than the notebook's (for tests).
 
-    A notebook may go on beyond the goal, for a margin. Then what counts is the time at the goal;
+    A notebook may go on beyond the goal. Then what counts is the time at the goal;
     stop_cpu_s has the whole, and the agent returned is that of the end.
     """
     import torch

@@ -31,7 +31,10 @@ class Peer:
 
 @dataclass(frozen=True)
 class Method:
-    """A lab's agent, run with the settings of its notebook. goal: mean return to be reached."""
+    """A lab's agent, run with the settings of its notebook.
+
+    goal: mean return to be reached. goes_on: until when the notebook trains beyond that, if so.
+    """
 
     title: str
     lab: str
@@ -39,6 +42,7 @@ class Method:
     env_id: str
     goal: float
     peer: Peer | None = None
+    goes_on: str = ""
 
     @property
     def source(self) -> Path:
@@ -105,5 +109,6 @@ METHODS = {
                 "ent_coef": 0.01,
             },
         ),
+        goes_on="its agent has passed a trial of greedy episodes",
     ),
 }

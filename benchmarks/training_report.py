@@ -68,10 +68,12 @@ def summarize(runs: list[dict]) -> dict:
                     for key in ("cpu_s", "wall_s", "steps", "process_cpu_s")
                 },
             }
-            beyond = [r for r in mine if r.get("stop_goal", 0) > METHODS[r["method"]].goal]
-            if beyond:
-                summary[who]["stop_goal"] = beyond[0]["stop_goal"]
-                stops = [run["stop_cpu_s"] for run in beyond]
+            stops = [
+                run["stop_cpu_s"]
+                for run in mine
+                if METHODS[run["method"]].goes_on and "stop_cpu_s" in run
+            ]
+            if stops:
                 summary[who]["median_stop_cpu_s"] = statistics.median(stops)
             greedy = [run["greedy_return"] for run in mine if "greedy_return" in run]
             if greedy:
@@ -162,9 +164,9 @@ def remarks(summaries: dict[str, dict]) -> list[str]:
                     f"{s['cap']:,} steps; counted with the time until then"
                     + ("" if who == "sb3" else ", in the ratio as endless")
                 )
-            if "stop_goal" in s:
+            if "median_stop_cpu_s" in s:
                 said.append(
-                    f"{label}, {NAMES[who]}: trained on to its own goal of {s['stop_goal']:g}; "
+                    f"{label}, {NAMES[who]}: trained on until {METHODS[name].goes_on}; "
                     f"median {s['median_stop_cpu_s']:.2f} CPU s until then"
                 )
             if "greedy_returns" in s:

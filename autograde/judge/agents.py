@@ -25,8 +25,9 @@ REFUSED_SHARE = 0.8
 TITLES = {
     "no_policy": "No agent that can be played was handed in.",
     "below_the_level": "The agent's mean return is below the level.",
+    "no_answer": "No answer came back that could be read.",
 }
-"""What the class report calls the mistakes of `assess`; no_answer has its title elsewhere."""
+"""What the class report calls the mistakes of `assess`."""
 
 
 @dataclass(frozen=True)

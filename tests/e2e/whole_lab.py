@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
@@ -21,12 +22,15 @@ def lab_notebook(course: Course, lab: str, solved: bool) -> dict:
     return content
 
 
-def run_all(notebook: dict, monkeypatch, **options):
-    """Run every cell, those that grading skips included, in a fresh kernel of nbclient's."""
+def run_all(notebook: dict, monkeypatch, folder: Path | None = None, **options):
+    """Run every cell, those that grading skips included, in a fresh kernel of nbclient's.
+
+    folder: where the kernel is, and keeps the training runs; by default one that goes again.
+    """
     monkeypatch.delenv("NBGRADER_EXECUTION", raising=False)
     node = nbformat.from_dict(notebook)
-    with tempfile.TemporaryDirectory() as folder:  # training runs are kept where the kernel is
-        options["resources"] = {"metadata": {"path": folder}}
+    with tempfile.TemporaryDirectory() as scratch:
+        options["resources"] = {"metadata": {"path": str(folder or scratch)}}
         client = NotebookClient(node, timeout=300, skip_cells_with_tag="no such tag", **options)
         client.execute()
     return [(cell, output) for cell in node.cells for output in cell.get("outputs", [])]

@@ -94,11 +94,18 @@ def test_a_cell_that_never_ends_costs_only_its_own_check(tmp_path, monkeypatch):
     monkeypatch.setattr(progress, "CELL_SECONDS", 4)
     path = lab_with(tmp_path)
     notebook = json.loads(path.read_text())
-    # What a check's cell shows, without the seconds that importing the checks takes.
-    report = {progress.CHECK_MIME: {"passed": False}}
+
+    def shows(passed: bool, text: str) -> str:
+        """What a check's cell shows, without the seconds that importing the checks takes."""
+        return (
+            f"print({text!r})\ndisplay({ ({progress.CHECK_MIME: {'passed': passed}}) }, raw=True)"
+        )
+
     sources = {
+        "approx_kl": "x = 1",
+        "test_approx_kl": shows(True, "right"),
         "linear_schedule": "import time; time.sleep(600)",
-        "test_linear_schedule": f"print('not right yet')\ndisplay({report}, raw=True)",
+        "test_linear_schedule": shows(False, "not right yet"),
     }
     cells = []
     for cell in notebook["cells"]:
@@ -108,8 +115,10 @@ def test_a_cell_that_never_ends_costs_only_its_own_check(tmp_path, monkeypatch):
     path.write_text(json.dumps({**notebook, "cells": cells}))
     steps = []
     state = progress.check(path, lambda done, total: steps.append((done, total)))
-    assert state.exercises == (Exercise("linear_schedule", True, False, "not right yet"),)
-    assert steps[0] == (0, 2) and steps[-1] == (2, 2)
+    found = {e.name: (e.passed, e.message) for e in state.exercises}
+    assert found["linear_schedule"] == (False, "not right yet") and found["approx_kl"][0] is True
+    assert len(found) == 2 and all(e.written for e in state.exercises)
+    assert steps[0] == (0, 4) and steps[-1] == (4, 4)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"cells": 3}', "\x00"])
