@@ -97,9 +97,8 @@ def test_a_cell_that_never_ends_costs_only_its_own_check(tmp_path, monkeypatch):
 
     def shows(passed: bool, text: str) -> str:
         """What a check's cell shows, without the seconds that importing the checks takes."""
-        return (
-            f"print({text!r})\ndisplay({ ({progress.CHECK_MIME: {'passed': passed}}) }, raw=True)"
-        )
+        report = {progress.CHECK_MIME: {"passed": passed}}
+        return f"print({text!r})\ndisplay({report}, raw=True)"
 
     sources = {
         "approx_kl": "x = 1",
