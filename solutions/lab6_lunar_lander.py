@@ -1091,7 +1091,7 @@ print(f"arithmetic at width 64: {share:.0%} of training; half of it from width {
 # - It is accepted as soon as its mean is two standard errors above 200, after 50, 100 or 200 episodes. After 400 episodes it is accepted in any case.
 # - An accepted agent gets 6 points. One that is refused gets up to 4.8, in proportion to its mean return.
 #
-# Agents appear on the class's leaderboard, under a name that follows from the file and says nothing about you: `save_policy` prints it. The same training from the same seed gives the same agent, so take a seed of your own if you want a name of your own.
+# Agents appear on the class's leaderboard, under a name that follows from the file and says nothing about you: `save_policy` prints it. The same training from the same seed can give the same agent; a seed of your own gives a name of your own.
 
 # %% tags=["skip-execution"]
 if run is not None:
